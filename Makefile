@@ -1,0 +1,99 @@
+# make            build/dumb-init, static; CC=musl-gcc makes the smallest one
+# make LDFLAGS=   the same, linked dynamically
+# make BUILD=DIR  everything into DIR
+# make demo       what it is for, as PID 1, before your eyes
+# make test       every test; installs what they need
+# make install    into $(DESTDIR)$(PREFIX)
+
+VERSION = 2.0.0
+
+BUILD = build
+PREFIX = /usr/local
+# A packager's flags replace these.
+CFLAGS ?= -Os -fstack-protector-strong
+LDFLAGS ?= -static -s
+
+# What the source needs, whatever the user's flags are.
+FLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+	-Wall -Wextra -Wconversion -Wshadow -Wformat=2 $(WERROR)
+# Small: no function that nobody calls, no padding between segments.
+SMALL = -ffunction-sections -fdata-sections \
+	-Wl,--gc-sections -Wl,-z,noseparate-code
+
+SOURCES = $(wildcard src/*.c)
+OBJECTS = $(SOURCES:src/%.c=$(BUILD)/%.o)
+UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
+HELPERS = $(patsubst tests/helpers/%.c,$(BUILD)/helpers/%,\
+	$(wildcard tests/helpers/*.c))
+C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch] bench/*.[ch])
+
+$(BUILD)/dumb-init: $(OBJECTS)
+	$(CC) $(CFLAGS) $(SMALL) $(LDFLAGS) -o $@ $(OBJECTS)
+
+$(BUILD)/%.o: src/%.c $(wildcard src/*.h) Makefile $(BUILD)/flags
+	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(SMALL) -c -o $@ $<
+
+# Changes when the compiler or the user's flags do, and with it all the rest.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || \
+		echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' >$@
+FORCE:
+
+install: $(BUILD)/dumb-init
+	install -D -m 755 $(BUILD)/dumb-init $(DESTDIR)$(PREFIX)/bin/dumb-init
+	install -D -m 644 man/dumb-init.1 \
+		$(DESTDIR)$(PREFIX)/share/man/man1/dumb-init.1
+
+demo:
+	@tools/need gcc libc6-dev procps
+	@$(MAKE) -s
+	@demo/demo $(BUILD)/dumb-init
+
+# The two static builds, whatever CC is, and what the tests start.
+test:
+	@tools/need gcc libc6-dev musl-tools libcmocka-dev python3-pytest \
+		python3-pytest-timeout python3-psutil python3-pexpect strace \
+		procps
+	$(MAKE) BUILD=$(BUILD)/glibc CC=gcc units helpers $(BUILD)/glibc/dumb-init
+	$(MAKE) BUILD=$(BUILD)/musl CC=musl-gcc
+	$(MAKE) BUILD=$(BUILD)/glibc run-units
+	$(MAKE) BUILD=$(BUILD)/glibc behaviour INITS='\
+		glibc=$(BUILD)/glibc/dumb-init musl=$(BUILD)/musl/dumb-init'
+
+units: $(UNITS)
+
+# A test of one module sees all of them but main.
+$(BUILD)/unit/%: tests/unit/%.c $(filter-out %/main.o,$(OBJECTS))
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -Isrc -o $@ $^ \
+		$(filter-out -static -s,$(LDFLAGS)) -lcmocka
+
+run-units: units
+	@for unit in $(UNITS); do echo "== $$unit"; $$unit || exit 1; done
+
+helpers: $(HELPERS)
+
+$(BUILD)/helpers/%: tests/helpers/%.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -O1 -static -o $@ $<
+
+# NAME=PATH for each init that is to be held against the contract.
+INITS = build=$(BUILD)/dumb-init
+PYTEST_ARGS =
+behaviour: helpers
+	tools/in-pid-namespace tests/run-behaviour \
+		$(INITS:%=--init %) --helpers $(BUILD)/helpers $(PYTEST_ARGS)
+
+bench:
+	@tools/need gcc libc6-dev musl-tools python3 util-linux
+	$(MAKE) BUILD=$(BUILD)/musl CC=musl-gcc
+	@bench/run $(BUILD)
+
+format:
+	clang-format -i $(C_FILES)
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: install demo test units run-units helpers behaviour bench format clean

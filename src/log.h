@@ -1,0 +1,47 @@
+/*
+ * What we say: to stderr, a line at a time, each in one write(2) and with
+ * "[dumb-init] " in front.
+ *
+ * No line ends us, stalls us or reaches COMMAND: a warning or a verbose line
+ * that stderr has no room for is dropped, and the signal that a failed write
+ * raises is taken back.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+enum log_level {
+	LOG_ERROR,   /* ends us; always said */
+	LOG_WARNING, /* said unless --quiet */
+	LOG_VERBOSE, /* said with --verbose */
+};
+
+enum {
+	LOG_LINE_MAX = 1024, /* bytes, with the newline and a NUL */
+};
+
+/* From now on says lines up to this level. At first: up to LOG_WARNING. */
+void log_set_level(enum log_level level);
+
+/*
+ * Says a line. format: as in format_text. In line is kept what is longer than
+ * LOG_LINE_MAX, which ends in "...", and what holds control characters, which
+ * become question marks.
+ */
+void log_say(enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#define log_error(...)   log_say(LOG_ERROR, __VA_ARGS__)
+#define log_warning(...) log_say(LOG_WARNING, __VA_ARGS__)
+#define log_verbose(...) log_say(LOG_VERBOSE, __VA_ARGS__)
+
+/*
+ * The line that log_say writes, without its system calls: fills line with the
+ * prefix, the text and a newline. Returns its length in bytes.
+ */
+size_t log_format(char line[LOG_LINE_MAX], const char *format, va_list list)
+	__attribute__((format(printf, 2, 0)));
+
+#endif

@@ -1,0 +1,31 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "options.h"
+#include "signals.h"
+#include "spawn.h"
+#include "supervise.h"
+
+int main(int argc, char **argv)
+{
+	struct inherited inherited;
+	struct options options;
+	pid_t command;
+	int status;
+
+	/* First of all: PID 1 loses a signal that is not blocked. */
+	if (!signals_take_over(&inherited)) {
+		log_error("cannot block signals: %s", strerror(errno));
+		return EXIT_FAILURE;
+	}
+	status = options_parse(&options, argc, argv);
+	if (status != OPTIONS_RUN)
+		return status;
+	log_set_level(options.level);
+	command = spawn(&options, &inherited, &status);
+	if (command == SPAWN_FAILED)
+		return status;
+	return supervise(&options, command);
+}

@@ -1,0 +1,191 @@
+#include <string.h>
+#include <strings.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "format.h"
+#include "signals.h"
+
+/* As in signal(7). SIGSTKFLT and SIGPWR are not on every processor. */
+static const char names[][sizeof("STKFLT")] = {
+	[SIGHUP] = "HUP",       [SIGINT] = "INT",   [SIGQUIT] = "QUIT",
+	[SIGILL] = "ILL",       [SIGTRAP] = "TRAP", [SIGABRT] = "ABRT",
+	[SIGBUS] = "BUS",       [SIGFPE] = "FPE",   [SIGKILL] = "KILL",
+	[SIGUSR1] = "USR1",     [SIGSEGV] = "SEGV", [SIGUSR2] = "USR2",
+	[SIGPIPE] = "PIPE",     [SIGALRM] = "ALRM", [SIGTERM] = "TERM",
+	[SIGCHLD] = "CHLD",     [SIGCONT] = "CONT", [SIGSTOP] = "STOP",
+	[SIGTSTP] = "TSTP",     [SIGTTIN] = "TTIN", [SIGTTOU] = "TTOU",
+	[SIGURG] = "URG",       [SIGXCPU] = "XCPU", [SIGXFSZ] = "XFSZ",
+	[SIGVTALRM] = "VTALRM", [SIGPROF] = "PROF", [SIGWINCH] = "WINCH",
+	[SIGIO] = "IO",         [SIGPWR] = "PWR",   [SIGSYS] = "SYS",
+#ifdef SIGSTKFLT
+	[SIGSTKFLT] = "STKFLT",
+#endif
+};
+
+enum {
+	NAMES = sizeof(names) / sizeof(names[0]),
+	/* RTMIN+15 and RTMAX-14 are neighbours, in bash's "kill -l" too. */
+	RTMIN_LAST = SIGNALS_RTMIN + 15,
+};
+
+static const struct {
+	const char *name;
+	int signum;
+} synonyms[] = { { "IOT", SIGABRT }, { "CLD", SIGCHLD }, { "POLL", SIGIO } };
+
+/* Decimal digits and nothing else, at most max; -1 if it is not that. */
+static int parse_number(const char *text, int max)
+{
+	int number = 0;
+
+	if (*text == '\0')
+		return -1;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9')
+			return -1;
+		number = number * 10 + (*text - '0');
+		if (number > max)
+			return -1;
+	}
+	return number;
+}
+
+/* "RTMIN", "RTMIN+N", "RTMAX" or "RTMAX-N". */
+static int parse_realtime(const char *text)
+{
+	const int last = SIGNALS_RTMAX - SIGNALS_RTMIN;
+	bool from_min = strncasecmp(text, "RTMIN", 5) == 0;
+	int offset = 0;
+
+	if (!from_min && strncasecmp(text, "RTMAX", 5) != 0)
+		return SIGNALS_NONE;
+	text += 5;
+	if (*text != '\0') {
+		if (*text != (from_min ? '+' : '-'))
+			return SIGNALS_NONE;
+		offset = parse_number(text + 1, last);
+		if (offset < 0)
+			return SIGNALS_NONE;
+	}
+	return from_min ? SIGNALS_RTMIN + offset : SIGNALS_RTMAX - offset;
+}
+
+int signals_parse(const char *text)
+{
+	int signum = parse_number(text, SIGNALS_RTMAX);
+
+	if (signum >= 0)
+		return signum == 0 ? SIGNALS_NONE : signum;
+	if (strncasecmp(text, "SIG", 3) == 0)
+		text += 3;
+	for (signum = 1; signum < NAMES; signum++) {
+		/* A gap in the table is an empty name, and so no match. */
+		if (*text != '\0' && strcasecmp(text, names[signum]) == 0)
+			return signum;
+	}
+	for (size_t i = 0; i < sizeof(synonyms) / sizeof(synonyms[0]); i++) {
+		if (strcasecmp(text, synonyms[i].name) == 0)
+			return synonyms[i].signum;
+	}
+	return parse_realtime(text);
+}
+
+struct signal_name signals_name(int signum)
+{
+	struct signal_name name;
+	char *out = name.text;
+	const size_t size = sizeof(name.text);
+
+	if (signum < NAMES && names[signum][0] != '\0')
+		format_text(out, size, "SIG%s", names[signum]);
+	else if (signum == SIGNALS_RTMIN)
+		format_text(out, size, "SIGRTMIN");
+	else if (signum == SIGNALS_RTMAX)
+		format_text(out, size, "SIGRTMAX");
+	else if (signum < SIGNALS_RTMIN)
+		format_text(out, size, "SIG%d", signum);
+	else if (signum <= RTMIN_LAST)
+		format_text(out, size, "SIGRTMIN+%d", signum - SIGNALS_RTMIN);
+	else
+		format_text(out, size, "SIGRTMAX-%d", SIGNALS_RTMAX - signum);
+	return name;
+}
+
+bool signals_rewrite(struct rewrites *rewrites, const char *text)
+{
+	char from_text[sizeof(struct signal_name)];
+	const char *colon = strchr(text, ':');
+	int from, to;
+
+	if (colon == NULL || (size_t)(colon - text) >= sizeof(from_text))
+		return false;
+	format_text(from_text, (size_t)(colon - text) + 1, "%s", text);
+	from = signals_parse(from_text);
+	to = strcmp(colon + 1, "0") == 0 ? REWRITE_DROP
+					 : signals_parse(colon + 1);
+	if (from == SIGNALS_NONE || to == SIGNALS_NONE)
+		return false;
+	rewrites->to[from] = (uint8_t)to;
+	return true;
+}
+
+static long set_mask(const uint64_t *mask, uint64_t *old)
+{
+	return syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, old,
+		       sizeof(*mask));
+}
+
+bool signals_take_over(struct inherited *inherited)
+{
+	const uint64_t all = SIGNALS_ALL;
+	const struct sigaction standard = { .sa_handler = SIG_DFL };
+	struct sigaction before;
+
+	if (set_mask(&all, &inherited->mask) < 0)
+		return false;
+	/* Ignored, it would make the kernel throw exit statuses away, wait(2).
+	 */
+	if (sigaction(SIGCHLD, &standard, &before) < 0)
+		return false;
+	inherited->ignores_sigchld = before.sa_handler == SIG_IGN;
+	return true;
+}
+
+void signals_hand_back(const struct inherited *inherited)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	/* Both calls have worked in signals_take_over. */
+	if (inherited->ignores_sigchld)
+		(void)sigaction(SIGCHLD, &ignore, NULL);
+	(void)set_mask(&inherited->mask, NULL);
+}
+
+bool signals_wait(siginfo_t *info)
+{
+	const uint64_t all = SIGNALS_ALL;
+
+	return syscall(SYS_rt_sigtimedwait, &all, info, NULL, sizeof(all)) > 0;
+}
+
+bool signals_take(uint64_t set, siginfo_t *info)
+{
+	const struct timespec now = { 0, 0 };
+
+	return syscall(SYS_rt_sigtimedwait, &set, info, &now, sizeof(set)) > 0;
+}
+
+uint64_t signals_pending(void)
+{
+	uint64_t pending = 0;
+
+	(void)syscall(SYS_rt_sigpending, &pending, sizeof(pending));
+	return pending;
+}
+
+bool signals_queue(pid_t pid, int signum, const siginfo_t *info)
+{
+	return syscall(SYS_rt_sigqueueinfo, pid, signum, info) == 0;
+}

@@ -1,0 +1,108 @@
+/*
+ * Signals by name and number, which of them is passed on as what, and the
+ * kernel's signal sets.
+ *
+ * libc's own sigset_t functions leave out the signals that it uses itself: 32
+ * and 33 in glibc, 34 too in musl. So sets are plain 64-bit masks here, as the
+ * raw system calls take them.
+ */
+#ifndef SIGNALS_H
+#define SIGNALS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	SIGNALS_RTMIN = 34, /* signal(7); libc's SIGRTMIN may differ */
+	SIGNALS_RTMAX = 64,
+	SIGNALS_NONE = -1,
+};
+
+#define SIGNALS_ALL (~UINT64_C(0))
+
+/* The set of one signal, 1 to 64. */
+#define SIGNALS_BIT(signum) (UINT64_C(1) << ((signum)-1))
+
+/* What the terminal of a job sends, for a key or for a state that changes. */
+#define SIGNALS_TERMINAL                                                       \
+	(SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGINT) | SIGNALS_BIT(SIGQUIT) |    \
+	 SIGNALS_BIT(SIGTSTP) | SIGNALS_BIT(SIGTTIN) | SIGNALS_BIT(SIGTTOU) |  \
+	 SIGNALS_BIT(SIGCONT) | SIGNALS_BIT(SIGWINCH))
+
+/* What stops a job, and yet can be caught. */
+#define SIGNALS_JOB_STOP                                                       \
+	(SIGNALS_BIT(SIGTSTP) | SIGNALS_BIT(SIGTTIN) | SIGNALS_BIT(SIGTTOU))
+
+/*
+ * Number for "15", "TERM", "sigterm", "RTMIN+3" or "SIGRTMAX-1" (1 to 64);
+ * SIGNALS_NONE for anything else.
+ */
+int signals_parse(const char *text);
+
+struct signal_name {
+	char text[sizeof("SIGRTMIN+15")];
+};
+
+/*
+ * Name with "SIG" in front: "SIGTERM", "SIGRTMIN+15", and "SIG32" and "SIG33"
+ * for the two that have no name. signum: 1 to 64.
+ */
+struct signal_name signals_name(int signum);
+
+/* What each signal is passed on as, where the user said so. */
+struct rewrites {
+	uint8_t to[SIGNALS_RTMAX + 1]; /* by number; a signal, or one of: */
+};
+
+enum {
+	REWRITE_UNSET =
+		0, /* nobody said anything; so a zeroed table is empty */
+	REWRITE_DROP = 255,
+};
+
+/*
+ * Adds a rewrite "FROM:TO"; TO "0" drops the signal. Returns false, and adds
+ * nothing, when text is not that.
+ */
+bool signals_rewrite(struct rewrites *rewrites, const char *text);
+
+/* What we were started with, to be COMMAND's again. */
+struct inherited {
+	uint64_t mask;
+	bool ignores_sigchld;
+};
+
+/*
+ * Blocks every signal, so that each waits until we take it, and sees to it
+ * that the kernel keeps the exit statuses of our children for us. Returns
+ * false, with errno set, when the kernel refuses.
+ */
+bool signals_take_over(struct inherited *inherited);
+
+/* Undoes signals_take_over, in the child that becomes COMMAND. */
+void signals_hand_back(const struct inherited *inherited);
+
+/*
+ * The next signal, whichever it is; sleeps until there is one. Fills info.
+ * Returns false when interrupted (we were stopped and continued, or traced).
+ */
+bool signals_wait(siginfo_t *info);
+
+/*
+ * Takes one pending signal of the set and fills info. Returns false at once
+ * when there is none.
+ */
+bool signals_take(uint64_t set, siginfo_t *info);
+
+/* The set of signals that wait to be taken. */
+uint64_t signals_pending(void);
+
+/*
+ * Queues a signal with all that info says of it: a value sent by sigqueue(3)
+ * for COMMAND, or anything at all for ourselves. Returns false with errno set.
+ */
+bool signals_queue(pid_t pid, int signum, const siginfo_t *info);
+
+#endif

@@ -1,0 +1,344 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "format.h"
+#include "log.h"
+#include "spawn.h"
+
+/* close_range(2); the number is the same on every processor we build for. */
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+
+enum {
+	STATUS_NO_PROCESS = 1,
+	STATUS_NOT_RUNNABLE = 126,
+	STATUS_NOT_FOUND = 127,
+	FIRST_FILE_TO_CLOSE = STDERR_FILENO + 1,
+	CHILD_STACK = 64 * 1024, /* bytes; PATH_MAX and a few calls deep */
+	VARIABLE_MAX = sizeof("WATCHDOG_PID=-2147483648"),
+};
+
+/* What both sides of the clone see: CLONE_VM shares our memory. */
+struct start {
+	const struct options *options;
+	const struct inherited *inherited;
+	char listen_pid[VARIABLE_MAX];
+	char watchdog_pid[VARIABLE_MAX];
+	uint64_t reached; /* signals that COMMAND got before its program ran */
+	int error;        /* errno of a program that did not run, or 0 */
+};
+
+/*
+ * Gives up the terminal, if it is our session's and the session is ours, so
+ * that COMMAND's new session can have it.
+ *
+ * TIOCNOTTY sends SIGHUP and SIGCONT to the foreground group, which we are in
+ * (ioctl_tty(2)). They are pending when the call returns and are taken back
+ * there and then, unless they were pending before: then they are for COMMAND.
+ * So are the stop signals that the SIGCONT has discarded (signal(7)).
+ */
+static void give_up_terminal(void)
+{
+	const uint64_t raised = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGCONT);
+	const int job_stop[] = { SIGTSTP, SIGTTIN, SIGTTOU };
+	uint64_t before;
+	siginfo_t own;
+	pid_t leader;
+
+	if (ioctl(STDIN_FILENO, TIOCGSID, &leader) < 0 || leader != getpid())
+		return;
+	before = signals_pending();
+	if (ioctl(STDIN_FILENO, TIOCNOTTY) < 0)
+		return;
+	while (signals_take(raised & ~before, &own))
+		continue;
+	for (size_t i = 0; i < sizeof(job_stop) / sizeof(job_stop[0]); i++) {
+		if (before & SIGNALS_BIT(job_stop[i]))
+			(void)kill(leader, job_stop[i]);
+	}
+}
+
+/*
+ * In single-child mode the terminal's signals reach COMMAND and us alike and
+ * are not passed on again (supervise.c). Those that came before COMMAND was
+ * born have reached us alone: they lose the kernel's word that it sent them,
+ * and so are passed on like any other.
+ */
+static void claim_early_signals(uint64_t reached)
+{
+	const uint64_t early = SIGNALS_TERMINAL & signals_pending() & ~reached;
+	siginfo_t info;
+
+	for (int signum = 1; signum <= SIGNALS_RTMAX; signum++) {
+		if (!(early & SIGNALS_BIT(signum)) ||
+		    !signals_take(SIGNALS_BIT(signum), &info))
+			continue;
+		if (info.si_code == SI_KERNEL)
+			info.si_code = SI_USER;
+		/* rt_sigqueueinfo(2) lets us tell ourselves anything. */
+		(void)signals_queue(getpid(), signum, &info);
+	}
+}
+
+static bool is_variable(const char *entry, const char *name)
+{
+	size_t length = strlen(name);
+
+	return strncmp(entry, name, length) == 0 && entry[length] == '=';
+}
+
+/*
+ * If the variable holds our PID (we are COMMAND's parent here), makes it hold
+ * COMMAND's; renamed is where the new entry stays. Returns whether it did.
+ */
+static bool hand_over_pid(const char *name, char renamed[VARIABLE_MAX])
+{
+	for (char **entry = environ; *entry; entry++) {
+		if (!is_variable(*entry, name))
+			continue;
+		format_text(renamed, VARIABLE_MAX, "%s=%d", name, getppid());
+		if (strcmp(*entry, renamed) != 0)
+			return false;
+		format_text(renamed, VARIABLE_MAX, "%s=%d", name, getpid());
+		*entry = renamed;
+		return true;
+	}
+	return false;
+}
+
+static void remove_variable(const char *name)
+{
+	char **kept = environ;
+
+	for (char **entry = environ; *entry; entry++) {
+		if (!is_variable(*entry, name))
+			*kept++ = *entry;
+	}
+	*kept = NULL;
+}
+
+/*
+ * sd_listen_fds(3), sd_watchdog_enabled(3): these say which process they are
+ * for. LISTEN_PIDFDID names the same process once more, as an inode.
+ */
+static void hand_over_variables(struct start *start)
+{
+	if (hand_over_pid("LISTEN_PID", start->listen_pid))
+		remove_variable("LISTEN_PIDFDID");
+	(void)hand_over_pid("WATCHDOG_PID", start->watchdog_pid);
+}
+
+/* Runs the program at path. Returns, if at all, why that failed. */
+static int run(const char *path, char **argv)
+{
+	char *name = argv[0];
+
+	(void)execve(path, argv, environ);
+	if (errno != ENOEXEC)
+		return errno;
+	/* A script without "#!": execvp(3p) wants the shell to run it. */
+	argv[-1] = "/bin/sh";
+	argv[0] = (char *)path;
+	(void)execve(argv[-1], argv - 1, environ);
+	argv[0] = name;
+	return ENOEXEC;
+}
+
+/* 0 if there is a file at path. */
+static int look(const char *path, char **argv)
+{
+	(void)argv;
+	return access(path, F_OK) < 0 ? errno : 0;
+}
+
+/*
+ * The next "directory/name" of PATH; an empty directory is the current one.
+ * list points to the rest of PATH and moves on. False at the end of it.
+ */
+static bool next_candidate(char candidate[PATH_MAX], const char **list,
+			   const char *name)
+{
+	while (*list) {
+		const char *directory = *list;
+		size_t length = strcspn(directory, ":");
+		const char *slash = length == 0 ? "" : "/";
+
+		*list = directory[length] ? directory + length + 1 : NULL;
+		if (length + strlen(name) + sizeof("/") > PATH_MAX)
+			continue;
+		memcpy(candidate, directory, length);
+		format_text(candidate + length, PATH_MAX - length, "%s%s",
+			    slash, name);
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Tries argv[0] where execvp(3) would: along PATH if it holds no slash, until
+ * an attempt returns another error than that this one is not the file. Returns
+ * that; or EACCES if it was that anywhere; or ENOENT.
+ */
+static int search(char **argv, int (*attempt)(const char *path, char **argv))
+{
+	const char *list = getenv("PATH");
+	char candidate[PATH_MAX];
+	int result = ENOENT;
+
+	if (*argv[0] == '\0')
+		return ENOENT;
+	if (strchr(argv[0], '/'))
+		return attempt(argv[0], argv);
+	if (list == NULL)
+		list = "/usr/local/bin:/usr/bin:/bin";
+	while (next_candidate(candidate, &list, argv[0])) {
+		int error = attempt(candidate, argv);
+
+		switch (error) {
+		case EACCES:
+			result = EACCES;
+			break;
+		case ENOENT:
+		case ENOTDIR:
+		case ENODEV: /* these three: a network file system is gone */
+		case ESTALE:
+		case ETIMEDOUT:
+			break;
+		default:
+			return error;
+		}
+	}
+	return result;
+}
+
+/*
+ * The child, while its parent stands still in clone. Everything is blocked and
+ * there are no handlers, so nothing but what is said here happens.
+ */
+static int become_command(void *argument)
+{
+	struct start *start = argument;
+
+	if (start->options->mode == MODE_SESSION) {
+		(void)setsid(); /* cannot fail: a new process leads no group */
+		/* COMMAND does without a terminal that it cannot have. */
+		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);
+	} else {
+		start->reached = signals_pending();
+	}
+	hand_over_variables(start);
+	signals_hand_back(start->inherited);
+	start->error = search(start->options->command, run);
+	_exit(STATUS_NOT_RUNNABLE);
+}
+
+static int explain_failure(const struct start *start)
+{
+	char **command = start->options->command;
+	bool missing = start->error == ENOENT || start->error == ENOTDIR;
+
+	log_error("%s: %s", command[0], strerror(start->error));
+	/* A script is there even if its interpreter is not. */
+	if (missing && search(command, look) != 0)
+		return STATUS_NOT_FOUND;
+	return STATUS_NOT_RUNNABLE;
+}
+
+/* The numbers of our open files are the names in /proc/self/fd, proc(5). */
+static void close_files_listed(void)
+{
+	_Alignas(struct dirent) char entries[1024];
+	int directory = open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+	long length;
+
+	if (directory < 0)
+		return;
+	/* Closing while we read makes no entry that is still open be missed:
+	 * the kernel continues behind the last number. */
+	while ((length = syscall(SYS_getdents64, directory, entries,
+				 sizeof(entries))) > 0) {
+		for (long at = 0; at < length;) {
+			struct dirent *entry = (void *)(entries + at);
+			int file = atoi(entry->d_name);
+
+			if (file >= FIRST_FILE_TO_CLOSE && file != directory)
+				(void)close(file);
+			at += entry->d_reclen;
+		}
+	}
+	(void)close(directory);
+}
+
+/*
+ * A file or a directory that we held would keep a pipe from its end, a file
+ * system from being unmounted. Failure is no harm to COMMAND.
+ */
+static void let_go(void)
+{
+	(void)!chdir("/");
+	if (syscall(SYS_close_range, FIRST_FILE_TO_CLOSE, ~0U, 0) < 0)
+		close_files_listed(); /* before Linux 5.9 */
+}
+
+/*
+ * Returns the child's PID when it has become COMMAND or failed to, or -1 with
+ * errno set.
+ *
+ * CLONE_VFORK, which fork(2) is not: we go on when COMMAND's program runs, so
+ * nothing can be passed on before. And clone(2), since musl's vfork(2) is a
+ * fork on some processors. The stack is mapped and not ours to give: what it
+ * touches would stay resident.
+ */
+static pid_t start_command(struct start *start)
+{
+	char *stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	pid_t pid;
+
+	if (stack == MAP_FAILED)
+		return -1;
+	pid = clone(become_command, stack + CHILD_STACK,
+		    CLONE_VM | CLONE_VFORK | SIGCHLD, start);
+	(void)munmap(stack, CHILD_STACK); /* cannot fail, but for errno */
+	return pid;
+}
+
+pid_t spawn(const struct options *options, const struct inherited *inherited,
+	    int *status)
+{
+	struct start start = { .options = options, .inherited = inherited };
+	pid_t pid;
+
+	/* Not needed as PID 1; there, and before Linux 3.4, no matter. */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (options->mode == MODE_SESSION)
+		give_up_terminal();
+	pid = start_command(&start);
+	if (pid < 0) {
+		log_error("cannot start a process for %s: %s",
+			  options->command[0], strerror(errno));
+		*status = STATUS_NO_PROCESS;
+		return SPAWN_FAILED;
+	}
+	if (start.error != 0) {
+		(void)waitpid(pid, NULL, 0);
+		*status = explain_failure(&start);
+		return SPAWN_FAILED;
+	}
+	if (options->mode == MODE_SINGLE_CHILD)
+		claim_early_signals(start.reached);
+	let_go();
+	return pid;
+}
