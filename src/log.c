@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,30 +9,34 @@
 #include "signals.h"
 
 static const char prefix[] = "[dumb-init] ";
-static enum log_level said = LOG_WARNING;
+static enum log_level highest = LOG_WARNING;
 
 void log_set_level(enum log_level level)
 {
-	said = level;
+	highest = level;
+}
+
+bool log_says(enum log_level level)
+{
+	return level <= highest;
 }
 
 size_t log_format(char line[LOG_LINE_MAX], const char *format, va_list list)
 {
-	static const char cut[] = "...";
+	static const char cut[] = "...\n";
 	const size_t start = sizeof(prefix) - 1;
-	/* One byte less: the newline takes the place of the NUL. */
-	const size_t room = LOG_LINE_MAX - 1 - start;
 	size_t length;
 
 	memcpy(line, prefix, start);
-	length = format_list(line + start, room, format, list);
-	if (length == room - 1)
-		memcpy(line + start + length - (sizeof(cut) - 1), cut,
-		       sizeof(cut) - 1);
-	length += start;
+	length = start +
+		 format_list(line + start, LOG_LINE_MAX - start, format, list);
 	for (size_t i = start; i < length; i++) {
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			line[i] = '?';
+	}
+	if (length == LOG_LINE_MAX - 1) {
+		memcpy(line + LOG_LINE_MAX - sizeof(cut), cut, sizeof(cut));
+		return length;
 	}
 	line[length++] = '\n';
 	line[length] = '\0';
@@ -58,7 +61,7 @@ void log_say(enum log_level level, const char *format, ...)
 	va_list list;
 	size_t length;
 
-	if (level > said)
+	if (!log_says(level))
 		return;
 	va_start(list, format);
 	length = log_format(line, format, list);

@@ -10,6 +10,7 @@
 #define LOG_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum log_level {
@@ -25,10 +26,13 @@ enum {
 /* From now on says lines up to this level. At first: up to LOG_WARNING. */
 void log_set_level(enum log_level level);
 
+/* Whether a line of this level is said; for what costs something to word. */
+bool log_says(enum log_level level);
+
 /*
- * Says a line. format: as in format_text. In line is kept what is longer than
- * LOG_LINE_MAX, which ends in "...", and what holds control characters, which
- * become question marks.
+ * Says a line. format: as in format_text. It stays a line: what
+ * is longer than LOG_LINE_MAX ends in "...", and control characters become
+ * question marks.
  */
 void log_say(enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -30,14 +30,28 @@ enum {
 	VARIABLE_MAX = sizeof("WATCHDOG_PID=-2147483648"),
 };
 
-/* What both sides of the clone see: CLONE_VM shares our memory. */
+/*
+ * In musl vfork(2) is a fork on many processors, and not on these. clone(2)
+ * can do the same everywhere, but the stack that it wants costs a tenth of the
+ * whole start.
+ */
+#if !defined(__GLIBC__) && !defined(__x86_64__) && !defined(__i386__) &&       \
+	!defined(__arm__) && !defined(__s390x__)
+#define VFORK_IS_FORK
+#endif
+
+/* What parent and child both see, for they share their memory. */
 struct start {
 	const struct options *options;
 	const struct inherited *inherited;
 	char listen_pid[VARIABLE_MAX];
 	char watchdog_pid[VARIABLE_MAX];
-	uint64_t reached; /* signals that COMMAND got before its program ran */
-	int error;        /* errno of a program that did not run, or 0 */
+	/*
+	 * Volatile: what the child writes before it ends is, to a compiler,
+	 * written for nobody.
+	 */
+	volatile uint64_t reached; /* signals that COMMAND got before it ran */
+	volatile int error; /* errno of a program that did not run, or 0 */
 };
 
 /*
@@ -187,20 +201,17 @@ static bool next_candidate(char candidate[PATH_MAX], const char **list,
 }
 
 /*
- * Tries argv[0] where execvp(3) would: along PATH if it holds no slash, until
- * an attempt returns another error than that this one is not the file. Returns
- * that; or EACCES if it was that anywhere; or ENOENT.
+ * Tries the directories of PATH, until an attempt returns another error than
+ * that this one is not the file. Returns that; or EACCES if it was that
+ * anywhere; or ENOENT. Not inline, for only this needs a page of stack.
  */
-static int search(char **argv, int (*attempt)(const char *path, char **argv))
+static __attribute__((noinline)) int
+search_path(char **argv, int (*attempt)(const char *path, char **argv))
 {
 	const char *list = getenv("PATH");
 	char candidate[PATH_MAX];
 	int result = ENOENT;
 
-	if (*argv[0] == '\0')
-		return ENOENT;
-	if (strchr(argv[0], '/'))
-		return attempt(argv[0], argv);
 	if (list == NULL)
 		list = "/usr/local/bin:/usr/bin:/bin";
 	while (next_candidate(candidate, &list, argv[0])) {
@@ -223,8 +234,18 @@ static int search(char **argv, int (*attempt)(const char *path, char **argv))
 	return result;
 }
 
+/* Tries argv[0] where execvp(3) would. Returns the error. */
+static int search(char **argv, int (*attempt)(const char *path, char **argv))
+{
+	if (*argv[0] == '\0')
+		return ENOENT;
+	if (strchr(argv[0], '/'))
+		return attempt(argv[0], argv);
+	return search_path(argv, attempt);
+}
+
 /*
- * The child, while its parent stands still in clone. Everything is blocked and
+ * The child, while its parent stands still. Everything is blocked and
  * there are no handlers, so nothing but what is said here happens.
  */
 static int become_command(void *argument)
@@ -293,14 +314,20 @@ static void let_go(void)
 }
 
 /*
- * Returns the child's PID when it has become COMMAND or failed to, or -1 with
- * errno set.
- *
- * CLONE_VFORK, which fork(2) is not: we go on when COMMAND's program runs, so
- * nothing can be passed on before. And clone(2), since musl's vfork(2) is a
- * fork on some processors. The stack is mapped and not ours to give: what it
- * touches would stay resident.
+ * A child that shares our memory and lets us go on only when it has become
+ * COMMAND, or ended: what fork(2) is not, so that nothing can be passed on
+ * before there is a COMMAND to take it. Returns its PID, or -1 with errno set.
  */
+#ifndef VFORK_IS_FORK
+static pid_t start_command(struct start *start)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0)
+		become_command(start);
+	return pid;
+}
+#else
 static pid_t start_command(struct start *start)
 {
 	char *stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
@@ -311,9 +338,10 @@ static pid_t start_command(struct start *start)
 		return -1;
 	pid = clone(become_command, stack + CHILD_STACK,
 		    CLONE_VM | CLONE_VFORK | SIGCHLD, start);
-	(void)munmap(stack, CHILD_STACK); /* cannot fail, but for errno */
+	(void)munmap(stack, CHILD_STACK);
 	return pid;
 }
+#endif
 
 pid_t spawn(const struct options *options, const struct inherited *inherited,
 	    int *status)

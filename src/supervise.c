@@ -5,6 +5,7 @@
 
 #include "lifecycle.h"
 #include "log.h"
+#include "report.h"
 #include "supervise.h"
 
 struct supervisor {
@@ -20,23 +21,27 @@ static bool send_with_value(pid_t pid, int signum, const siginfo_t *value)
 	return errno == EAGAIN && kill(pid, signum) == 0;
 }
 
-/* value: what came with a signal that was queued with one, or NULL. */
+/* info: what came with the signal; NULL for one that is our own. */
 static void pass_on(const struct supervisor *supervisor,
-		    const struct actions *actions, const siginfo_t *value)
+		    const struct actions *actions, const siginfo_t *info)
 {
 	pid_t pid = supervisor->command;
 	bool sent;
 
 	if (actions->target == TARGET_GROUP)
 		sent = kill(-pid, actions->signum) == 0;
-	else if (value)
-		sent = send_with_value(pid, actions->signum, value);
+	else if (info && info->si_code == SI_QUEUE)
+		sent = send_with_value(pid, actions->signum, info);
 	else
 		sent = kill(pid, actions->signum) == 0;
-	/* ESRCH: all of them are gone, and we are about to hear of it. */
-	if (!sent && errno != ESRCH)
-		log_warning("cannot pass %s on to PID %d: %s",
-			    signals_name(actions->signum).text, pid,
+	/*
+	 * ESRCH: all of them are gone, and we are about to hear of it. And
+	 * when COMMAND has ended, what refuses may be what is left of itself.
+	 */
+	if (!sent && errno != ESRCH && info)
+		log_warning("cannot pass %s on to %s %d: %s",
+			    signals_name(actions->signum).text,
+			    report_target(actions->target), pid,
 			    strerror(errno));
 }
 
@@ -54,13 +59,14 @@ static void suspend(void)
 }
 
 static void handle(struct supervisor *supervisor, const struct event *event,
-		   const siginfo_t *value)
+		   const siginfo_t *info)
 {
-	struct actions actions;
+	const struct actions actions =
+		lifecycle_step(&supervisor->lifecycle, event);
 
-	actions = lifecycle_step(&supervisor->lifecycle, event);
+	report_actions(event, info, &actions, supervisor->command);
 	if (actions.signum != 0)
-		pass_on(supervisor, &actions, value);
+		pass_on(supervisor, &actions, info);
 	if (actions.suspend)
 		suspend();
 }
@@ -92,17 +98,7 @@ static void forward(struct supervisor *supervisor, const siginfo_t *info)
 		.reached_command = has_reached_command(supervisor, info),
 	};
 
-	handle(supervisor, &event, info->si_code == SI_QUEUE ? info : NULL);
-}
-
-static void report_death(const char *who, const siginfo_t *dead)
-{
-	if (dead->si_code == CLD_EXITED)
-		log_verbose("%s, PID %d, ended with status %d", who,
-			    dead->si_pid, dead->si_status);
-	else
-		log_verbose("%s, PID %d, was killed by %s", who, dead->si_pid,
-			    signals_name(dead->si_status).text);
+	handle(supervisor, &event, info);
 }
 
 /*
@@ -147,6 +143,7 @@ int supervise(const struct options *options, pid_t command)
 	};
 	siginfo_t info;
 
+	report_start(options, command);
 	/* Who exec'ed us may have left us a zombie; no SIGCHLD tells of it. */
 	reap(&supervisor);
 	while (!supervisor.lifecycle.ended) {

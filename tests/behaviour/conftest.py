@@ -1,0 +1,228 @@
+"""What the behaviour tests share: starting an init, hearing from it, ending it.
+
+A test takes `start` and, through it, is run for each build (--init NAME=PATH),
+and for each mode and place that it names as a fixture:
+
+    def test_claim(start, mode, place): ...
+"""
+
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pexpect
+import pexpect.fdpexpect
+import psutil
+import pytest
+
+TIMEOUT = 20  # seconds; for what takes milliseconds on an idle machine
+NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+MODES = {"session": [], "single-child": ["-c"]}
+BASH = ["bash", "--norc", "--noprofile"]
+
+
+def pytest_addoption(parser):
+    parser.addoption("--init", action="append", default=[], metavar="NAME=PATH",
+                     help="an init to be held against the contract")
+    parser.addoption("--helpers", metavar="DIR", help="built tests/helpers")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "cost: counts what a release build costs")
+    config.addinivalue_line("markers", "musl: holds for the static musl build only")
+
+
+def pytest_generate_tests(metafunc):
+    if "init" not in metafunc.fixturenames:
+        return
+    named = dict(each.split("=", 1) for each in metafunc.config.getoption("--init"))
+    if metafunc.definition.get_closest_marker("musl"):
+        named = {name: path for name, path in named.items() if name == "musl"}
+    metafunc.parametrize(
+        "init", [str(pathlib.Path(path).resolve()) for path in named.values()],
+        ids=named)
+
+
+@pytest.fixture(params=MODES)
+def mode(request):
+    """The options of each mode."""
+    return MODES[request.param]
+
+
+@pytest.fixture(params=["pid1", "ordinary"])
+def place(request):
+    """Whether the init is PID 1 of a namespace, or a process like any other."""
+    return request.param
+
+
+@pytest.fixture
+def helper(request):
+    """Path of a program of tests/helpers."""
+    directory = pathlib.Path(request.config.getoption("--helpers")).resolve()
+    return lambda name: str(directory / name)
+
+
+@pytest.fixture
+def run(init):
+    """run(WORD...): lets an init end by itself. Returns what subprocess.run does."""
+    def run(*words, before=(), **options):
+        options = {"stdin": subprocess.DEVNULL, "capture_output": True,
+                   "text": True, "timeout": TIMEOUT} | options
+        return subprocess.run([*before, init, *words], check=False, **options)
+    return run
+
+
+def wait_until(condition, what="it"):
+    """Returns condition()'s first true value."""
+    deadline = time.monotonic() + TIMEOUT
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.002)
+    return value
+
+
+def state(pid):
+    """The letter that ps shows: R, S, T, Z ...; X when there is no process."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+    return text.rpartition(")")[2].split()[0]
+
+
+def children(pid):
+    """PIDs of the children of a process, zombies included."""
+    try:
+        return [child.pid for child in psutil.Process(pid).children()]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def status_field(pid, name):
+    """A field of /proc/PID/status, proc(5)."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return line.partition(":")[2].strip()
+    raise KeyError(name)
+
+
+def end_tree(pid):
+    """Kills a process and all that descends from it."""
+    try:
+        top = psutil.Process(pid)
+        tree = [top, *top.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for process in tree:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            pass
+
+
+class Started:
+    """An init that runs, and what it and COMMAND say."""
+
+    def __init__(self, popen, place, output):
+        self.popen = popen    # the init, or unshare around it
+        self.output = output  # a pexpect object
+        self._pid = None if place == "pid1" else popen.pid
+
+    @property
+    def pid(self):
+        """The init's PID, as we see it; only once COMMAND has been heard of."""
+        if self._pid is None:
+            self._pid, = children(self.popen.pid)
+        return self._pid
+
+    @property
+    def command(self):
+        """COMMAND's PID, as we see it; while the init has no other child."""
+        pid, = children(self.pid)
+        return pid
+
+    def expect(self, pattern):
+        """Waits for pattern in the output and returns the match."""
+        self.output.expect(pattern)
+        return self.output.match
+
+    def expect_signals(self, *signums):
+        """Waits for the reporter to get exactly these, in this order."""
+        got = [int(self.expect(rb"(\d+) -?\d+ \d+ -?\d+\r?\n")[1])
+               for _ in signums]
+        assert got == [int(signum) for signum in signums]
+
+    def send(self, *signums):
+        for signum in signums:
+            os.kill(self.pid, signum)
+
+    def type(self, keys):
+        """Types on the terminal."""
+        self.output.send(keys)
+
+    def status(self):
+        """Waits for the end. As a shell counts: 128+N if signal N killed it."""
+        code = self.popen.wait(TIMEOUT)
+        return code if code >= 0 else 128 - code
+
+
+@pytest.fixture
+def start(init):
+    """start(WORD...): an init that goes on running, in the background.
+
+    place: "pid1" or "ordinary". before: a command that runs the init.
+    terminal: as the session leader of a new one, as an engine's -t makes it;
+    the output is the terminal's then. Other options as subprocess.Popen takes
+    them. Everything is ended after the test.
+    """
+    started = []
+
+    def start(*words, place="ordinary", before=(), terminal=False, **options):
+        around = [*NAMESPACE] if place == "pid1" else []
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | options
+        if terminal:
+            master, slave = os.openpty()
+            around += ["setsid", "--ctty"]
+            options |= {"stdin": slave, "stdout": slave, "stderr": slave}
+        popen = subprocess.Popen([*around, *before, init, *words], **options)
+        if terminal:
+            os.close(slave)
+            output = master
+        else:
+            output = popen.stdout and popen.stdout.fileno()
+        if output is not None:
+            output = pexpect.fdpexpect.fdspawn(output, timeout=TIMEOUT)
+        started.append((popen, terminal and output))
+        return Started(popen, place, output)
+
+    yield start
+    for popen, terminal in started:
+        end_tree(popen.pid)
+        popen.wait(TIMEOUT)
+        if terminal:
+            terminal.close()
+        for stream in (popen.stdin, popen.stdout, popen.stderr):
+            if stream:
+                stream.close()
+
+
+@pytest.fixture
+def shell(init):
+    """An interactive bash on a new terminal; $INIT is the init."""
+    terminal = pexpect.spawn(BASH[0], [*BASH[1:], "-i"], timeout=TIMEOUT,
+                             env=os.environ | {"PS1": "prompt> ", "INIT": init,
+                                               "TERM": "dumb"},
+                             encoding="ascii")
+    terminal.delaybeforesend = None
+    terminal.expect("prompt> ")
+    yield terminal
+    end_tree(terminal.pid)
+    terminal.close(force=True)
+
+
+# All that can be caught, but SIGCHLD.
+ALL_SIGNALS = [number for number in range(1, 65)
+               if number not in (signal.SIGKILL, signal.SIGCHLD, signal.SIGSTOP)]
+JOB_STOP = [signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU]

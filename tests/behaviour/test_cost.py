@@ -1,0 +1,99 @@
+"""Bounds on cost (docs/design.md), counted and not timed. They are meant for
+the static musl build; the glibc build keeps those that do not depend on libc."""
+
+import os
+import pathlib
+import re
+import signal
+import statistics
+import subprocess
+import time
+
+import pytest
+
+from conftest import TIMEOUT, children, state, status_field, wait_until
+
+pytestmark = pytest.mark.cost
+
+
+@pytest.mark.musl
+def test_size(init):
+    assert os.path.getsize(init) <= 32 * 1024
+
+
+def traced(init, tmp_path, *words):
+    """System calls of the init and its child, in order, as strace writes them."""
+    trace = tmp_path / "trace"
+    subprocess.run(["strace", "-f", "-o", str(trace), init, *words], check=True,
+                   timeout=TIMEOUT)
+    return [line.split(None, 1)[1] for line in trace.read_text().splitlines()
+            if "resumed>" not in line]
+
+
+@pytest.mark.musl
+def test_system_calls_before_commands_execve(init, tmp_path, mode):
+    calls = traced(init, tmp_path, *mode, "/bin/true")
+    assert calls[0].startswith("execve(")
+    command, = [i for i, call in enumerate(calls)
+                if call.startswith('execve("/bin/true"')]
+    # From behind the execve that starts us, COMMAND's own included.
+    print(f"{command} system calls")
+    assert command <= 15
+
+
+SIGNALS = 200
+
+
+def test_system_calls_for_a_signal_passed_on(start, helper, tmp_path, mode):
+    trace = tmp_path / "trace"
+    started = start(*mode, helper("reporter"), before=[
+        "strace", "-qq", "-o", str(trace), "-e", "signal=none"])
+    started.expect("ready")
+    ours, = children(started.pid)
+    for _ in range(SIGNALS):
+        os.kill(ours, signal.SIGUSR1)
+        started.expect_signals(signal.SIGUSR1)
+    calls = re.findall(r"^(\w+)\(", trace.read_text(), re.M)
+    # The first wait began when there was no signal yet.
+    passing_on = calls[calls.index("rt_sigtimedwait"):][:2 * SIGNALS]
+    assert passing_on == ["rt_sigtimedwait", "kill"] * SIGNALS
+
+
+def test_no_wake_up_while_nothing_happens(start, helper, mode, place):
+    started = start(*mode, helper("reporter"), place=place)
+    started.expect("ready")
+
+    def switches():
+        return [status_field(started.pid, kind + "_ctxt_switches")
+                for kind in ("voluntary", "nonvoluntary")]
+    wait_until(lambda: len(os.listdir(f"/proc/{started.pid}/fd")) == 3 and
+               state(started.pid) == "S", "idleness")
+    before = switches()
+    time.sleep(2)  # what is measured: two seconds in which nothing happens
+    assert switches() == before
+
+
+@pytest.mark.musl
+def test_memory_of_the_idle_program(start, helper, mode):
+    """The kernel puts the stack at random, so that it needs a page more or less
+    from one start to the next: of many, the median."""
+    os.sync()  # pages of a file that was just written count as dirty
+    resident, dirty = [], []
+    for _ in range(31):
+        started = start(*mode, helper("reporter"))
+        started.expect("ready")
+        started.send(signal.SIGUSR1)
+        started.expect_signals(signal.SIGUSR1)
+        with open(f"/proc/{started.pid}/smaps_rollup", encoding="ascii") as rollup:
+            fields = {line.split()[0]: line.split()[1] for line in rollup}
+        resident.append(int(fields["Rss:"]))
+        dirty.append(int(fields["Private_Dirty:"]))
+        started.popen.kill()
+    print(f"{sorted(resident)} kB resident, {sorted(dirty)} private and dirty")
+    assert statistics.median(resident) <= 40
+    assert statistics.median(dirty) <= 12
+
+
+@pytest.mark.musl
+def test_musl_build_is_static(init):
+    assert b"/ld-musl" not in pathlib.Path(init).read_bytes()

@@ -1,0 +1,331 @@
+"""Contract, section 2: starting COMMAND (terminals have a file of their own)."""
+
+import errno
+import os
+import pathlib
+import random
+import signal
+import stat
+import subprocess
+import time
+
+import pexpect.fdpexpect
+import pytest
+
+from conftest import (BASH, MODES, TIMEOUT, children, end_tree, state,
+                      status_field, wait_until)
+
+# By bit: HUP, USR1, PIPE, CHLD, TTIN, 32, 33, 34, 64; and others.
+BLOCKED = 0x8000000380111201
+IGNORED = 0x400000018001720D
+
+
+@pytest.mark.parametrize("blocked, ignored", [
+    (BLOCKED, IGNORED), (0, 0), (1 << 16, 1 << 16), (~0 & (1 << 64) - 1, 0)])
+def test_command_has_the_signal_mask_and_ignored_signals_we_were_started_with(
+        run, init, mode, helper, blocked, ignored):
+    inherit = [helper("inherit"), f"{blocked:x}", f"{ignored:x}"]
+    look = ["grep", "^Sig[BI]", "/proc/self/status"]
+    without_us = subprocess.run([*inherit, *look], check=True, text=True,
+                                capture_output=True, timeout=TIMEOUT).stdout
+    assert len(without_us.splitlines()) == 2
+    assert run(*mode, *look, before=inherit).stdout == without_us
+
+
+def test_ignored_sighup_stays_ignored(run):
+    """nohup(1), and dumb-init 1.2.5 undid it."""
+    result = run("sh", "-c", "kill -HUP $$; echo alive", before=["nohup"])
+    assert result.stdout == "alive\n"
+
+
+def test_ignored_sigchld_does_not_cost_us_the_status(run, helper, mode):
+    inherit = [helper("inherit"), "0", f"{1 << signal.SIGCHLD - 1:x}"]
+    assert run(*mode, "sh", "-c", "exit 3", before=inherit).returncode == 3
+
+
+def ids(pid):
+    """Process group and session, proc(5)."""
+    text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    fields = text.rpartition(")")[2].split()
+    return int(fields[2]), int(fields[3])
+
+
+def test_command_leads_a_session_in_session_mode(start, helper):
+    started = start(helper("reporter"))
+    started.expect("ready")
+    assert ids(started.command) == (started.command, started.command)
+
+
+def test_command_stays_in_our_group_and_session_in_single_child_mode(start, helper):
+    started = start("-c", helper("reporter"))
+    started.expect("ready")
+    assert ids(started.command) == ids(started.pid) == ids(os.getpid())
+
+
+def test_directory_and_environment_are_commands(run, tmp_path, mode):
+    result = run(*mode, "sh", "-c", 'pwd; echo "$GREETING"', cwd=tmp_path,
+                 env=os.environ | {"GREETING": "hello"})
+    assert result.stdout == f"{tmp_path}\nhello\n"
+
+
+def files(pid):
+    return sorted(int(each) for each in os.listdir(f"/proc/{pid}/fd"))
+
+
+@pytest.mark.parametrize("without", [[], ["close_range"]], ids=["", "Linux 5.8"])
+def test_files_and_directory_are_kept_by_command_and_let_go_by_us(
+        start, helper, mode, tmp_path, without):
+    reading, writing = os.pipe()
+    extra = os.dup2(writing, 200)
+    before = []
+    if without:
+        before = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=close_range",
+                  "-e", "inject=close_range:error=ENOSYS"]
+    many = [os.dup(writing) for _ in range(100)]
+    started = start(*mode, helper("reporter"), cwd=tmp_path, before=before,
+                    pass_fds=[writing, extra, *many])
+    for each in (writing, extra, *many):
+        os.close(each)
+    started.expect("ready")
+    ours = children(started.pid)[0] if before else started.pid
+    command, = children(ours)
+    wait_until(lambda: files(ours) == [0, 1, 2], "our files to be closed")
+    wait_until(lambda: os.readlink(f"/proc/{ours}/cwd") == "/", "chdir")
+    assert files(command) == sorted([0, 1, 2, writing, extra, *many])
+    assert os.readlink(f"/proc/{command}/cwd") == str(tmp_path)
+    # The pipe ends when COMMAND's end of it is closed, whatever we do.
+    os.kill(command, signal.SIGKILL)
+    assert os.read(reading, 1) == b""
+    os.close(reading)
+
+
+def test_standard_files_stay_open_for_others_to_write_to(start):
+    started = start("sh", "-c", "echo ready; sleep 60")
+    started.expect("ready")
+    pathlib.Path(f"/proc/{started.pid}/fd/1").write_text("from outside\n", "ascii")
+    started.expect("from outside")
+
+
+@pytest.mark.parametrize("closing", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-",
+                                     "</", "</dev/full", "</etc/passwd"])
+def test_closed_and_odd_standard_files_are_no_matter(init, mode, tmp_path, closing):
+    command = [init, *mode, "sh", "-c", f"echo ran >{tmp_path}/ran; exit 3"]
+    result = subprocess.run(["sh", "-c", f'"$@" {closing}', "sh", *command],
+                            check=False, timeout=TIMEOUT)
+    assert result.returncode == 3
+    assert (tmp_path / "ran").read_text() == "ran\n"
+
+
+@pytest.mark.parametrize("name", ["LISTEN_PID", "WATCHDOG_PID"])
+def test_variable_that_names_us_names_command(init, name):
+    script = f'export {name}=$$ LISTEN_FDS=1 LISTEN_PIDFDID=4; exec "$@"'
+    look = f"echo ${name} = $$, $LISTEN_FDS, ${{LISTEN_PIDFDID-none}}"
+    result = subprocess.run(["sh", "-c", script, "sh", init, "sh", "-c", look],
+                            check=True, capture_output=True, text=True,
+                            timeout=TIMEOUT)
+    named, _, pid, listen, pidfd = result.stdout.replace(",", "").split()
+    assert named == pid
+    assert listen == "1"
+    assert pidfd == ("none" if name == "LISTEN_PID" else "4")
+
+
+def test_both_variables_at_once(init):
+    script = 'export LISTEN_PID=$$ WATCHDOG_PID=$$; exec "$@"'
+    look = "echo $LISTEN_PID $WATCHDOG_PID $$"
+    result = subprocess.run(["sh", "-c", script, "sh", init, "sh", "-c", look],
+                            check=True, capture_output=True, text=True,
+                            timeout=TIMEOUT)
+    assert len(set(result.stdout.split())) == 1
+
+
+def test_variables_that_name_another_are_left_alone(run):
+    others = {"LISTEN_PID": "1234567", "WATCHDOG_PID": "1234567",
+              "LISTEN_PIDFDID": "4", "LISTEN_PID_X": "x"}
+    result = run("env", env=os.environ | others)
+    for name, value in others.items():
+        assert f"{name}={value}\n" in result.stdout
+
+
+def test_shebang_line(init, tmp_path):
+    script = tmp_path / "script"
+    script.write_text(f'#!{init} /bin/sh\necho "$1 from $0"; exit 3\n')
+    script.chmod(0o755)
+    result = subprocess.run([script, "hello"], check=False, capture_output=True,
+                            text=True, timeout=TIMEOUT)
+    assert result.stdout == f"hello from {script}\n"
+    assert result.returncode == 3
+
+
+@pytest.mark.parametrize("chain", [["-c", "-c"], ["", ""], ["-c", ""], ["", "-c"],
+                                   ["-c"] * 5], ids=str)
+def test_chains_of_ourselves(run, init, chain):
+    words = [word for option in chain for word in (init, option) if word]
+    result = run(*words[1:], "sh", "-c", "echo hi; exit 3")
+    assert (result.stdout, result.stderr, result.returncode) == ("hi\n", "", 3)
+
+
+def program(path, content, mode=0o755):
+    path.write_text(content)
+    path.chmod(mode)
+    return str(path)
+
+
+def says(result, name, error):
+    """The one line that says why name was not run, in this C library's words."""
+    line, = result.stderr.splitlines()
+    assert line.startswith(f"[dumb-init] {name}: ")
+    assert line.endswith({errno.ENOENT: "No such file or directory",
+                          errno.EACCES: "Permission denied",
+                          errno.ENOTDIR: "Not a directory",
+                          errno.ENOEXEC: "Exec format error"}[error])
+    return True
+
+
+def test_missing_program_is_127(run, mode, tmp_path):
+    for name in ("nonsense-7", str(tmp_path / "nonsense"), "./nonsense", ""):
+        result = run(*mode, name)
+        assert result.returncode == 127
+        assert says(result, name, errno.ENOENT)
+    result = run(*mode, "/dev/null/nonsense")
+    assert result.returncode == 127
+    assert says(result, "/dev/null/nonsense", errno.ENOTDIR)
+
+
+def test_program_that_cannot_be_run_is_126(run, mode, tmp_path):
+    plain = program(tmp_path / "plain", "echo hi\n", 0o644)
+    for name in (plain, str(tmp_path)):
+        result = run(*mode, name)
+        assert result.returncode == 126
+        assert says(result, name, errno.EACCES)
+
+
+def test_script_without_its_interpreter_is_126_since_it_was_found(run, tmp_path):
+    script = program(tmp_path / "script-7", "#!/nonsense\n")
+    assert run(script).returncode == 126
+    result = run("script-7", env={"PATH": str(tmp_path)})
+    assert result.returncode == 126
+    assert says(result, "script-7", errno.ENOENT)
+
+
+def test_path_is_searched_as_execvp_does(run, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    program(first / "shadowed", "#!/bin/sh\necho first\n", 0o644)
+    program(second / "shadowed", "#!/bin/sh\necho second\n")
+    program(first / "refused", "#!/bin/sh\n", 0o644)
+    program(tmp_path / "here", "#!/bin/sh\necho here $0\n")
+    path = {"PATH": f"/nonsense:/etc/passwd:{first}:{second}::"}
+    # One that may not be executed does not hide one that may ...
+    assert run("shadowed", env=path).stdout == "second\n"
+    # ... but it is what is told of when there is none.
+    result = run("refused", env=path)
+    assert result.returncode == 126
+    assert says(result, "refused", errno.EACCES)
+    # An empty directory in PATH is the current one.
+    assert run("here", env=path, cwd=tmp_path).stdout == "here here\n"
+    assert run("here", env={"PATH": str(first)}, cwd=tmp_path).returncode == 127
+    assert run("sh", "-c", "echo no PATH", env={}).stdout == "no PATH\n"
+    assert run("true", env={"PATH": "x" * 5000 + ":/usr/bin"}).returncode == 0
+
+
+def test_script_without_a_shebang_is_run_by_the_shell(run, mode, tmp_path):
+    script = program(tmp_path / "bare", 'echo "$0 has $*"; exit 3\n')
+    result = run(*mode, script, "a b", "c")
+    assert (result.stdout, result.returncode) == (f"{script} has a b c\n", 3)
+    result = run(*mode, "bare", "a b", env={"PATH": f"/nonsense:{tmp_path}"})
+    assert (result.stdout, result.returncode) == (f"{script} has a b\n", 3)
+
+
+def test_no_process_to_be_had_is_1(run):
+    """RLIMIT_NPROC does not bind root, so the kernel's refusal is made up."""
+    result = run("true", before=["strace", "-qq", "-o", "/dev/null", "-e",
+                                 "trace=vfork,clone", "-e",
+                                 "inject=vfork,clone:error=EAGAIN"])
+    assert result.returncode == 1
+    assert result.stderr.startswith("[dumb-init] cannot start a process for true: ")
+
+
+TRIES = 100
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_signal_of_the_first_millisecond_is_never_lost(init, helper, mode):
+    """100 tries for each build and mode. The signal is blocked when we start,
+    so from our first instruction on it is for us to lose."""
+    lost = []
+    for _ in range(TRIES):
+        signum = random.choice([signal.SIGTERM, signal.SIGHUP, signal.SIGCONT,
+                                signal.SIGUSR1, signal.SIGRTMIN + 6])
+        delay = random.uniform(0, 0.001)
+        reading, writing = os.pipe()
+        pid = os.posix_spawn(
+            init, [init, *MODES[mode], helper("reporter")], os.environ,
+            file_actions=[(os.POSIX_SPAWN_DUP2, writing, 1)], setsigmask=[signum])
+        begin = time.perf_counter()
+        while time.perf_counter() - begin < delay:
+            pass
+        os.kill(pid, signum)
+        os.close(writing)
+        output = pexpect.fdpexpect.fdspawn(reading, timeout=TIMEOUT)
+        output.expect(rb"ready \d+\r?\n")
+        # The highest number is delivered last: where it comes first, the
+        # other one will not come any more.
+        os.kill(pid, signal.SIGRTMAX)
+        output.expect(rb"(\d+) [^\n]*\n")
+        if int(output.match[1]) != signum:
+            lost.append((int(signum), delay))
+        end_tree(pid)
+        os.waitpid(pid, 0)
+        output.close()
+    assert not lost, f"{len(lost)} of {TRIES} lost"
+
+
+def blocks_all(pid):
+    """All but SIGKILL and SIGSTOP, that is."""
+    try:
+        return status_field(pid, "SigBlk") == "fffffffffffbfeff"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("call", ["vfork,clone", "setsid", "execve"])
+def test_signal_while_command_is_half_started_waits_for_it(start, helper, call):
+    """strace holds us up, so that there is no luck in it: before the child, in
+    it, and before its program."""
+    started = start(helper("reporter"), before=[
+        "strace", "-qq", "-f", "-o", "/dev/null", "-e", f"trace={call}",
+        "-e", f"inject={call}:delay_enter=200000",
+        helper("inherit"), f"{1 << signal.SIGTERM - 1:x}", "0"])
+    ours = wait_until(lambda: [pid for pid in children(started.pid)
+                               if blocks_all(pid)], "us to take over")[0]
+    os.kill(ours, signal.SIGTERM)
+    started.expect("ready")
+    started.expect_signals(signal.SIGTERM)
+
+
+def test_zombie_that_was_there_before_us_is_collected(start, helper):
+    """A shell that starts a helper and then exec's us leaves us its children;
+    of one that is dead already no SIGCHLD tells."""
+    def leave_zombie():
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        while state(pid) != "Z":
+            pass
+    started = start(helper("reporter"), preexec_fn=leave_zombie)
+    started.expect("ready")
+    command = wait_until(lambda: [pid for pid in children(started.pid)
+                                  if state(pid) != "Z"], "COMMAND")
+    wait_until(lambda: children(started.pid) == command, "the zombie's end")
+
+
+def test_interactive_shell_as_command_without_a_terminal(run):
+    assert run(*BASH, "-i", "-c", "exit 3").returncode == 3
+
+
+def test_program_need_not_be_readable(run, tmp_path):
+    copy = tmp_path / "copy"
+    copy.write_bytes(pathlib.Path("/bin/true").read_bytes())
+    copy.chmod(stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    assert run(str(copy)).returncode == 0

@@ -1,0 +1,258 @@
+"""Contract, section 2 and 3: the terminal and its signals."""
+
+import fcntl
+import os
+import signal
+import struct
+import subprocess
+import termios
+
+import pytest
+
+from conftest import BASH, children, end_tree, state, wait_until
+
+CTRL_C, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x1a", "\x1c"
+
+
+def terminal_of(pid):
+    """Controlling terminal and its foreground group, proc(5)."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return int(fields[4]), int(fields[5])
+
+
+def test_command_owns_the_terminal_in_session_mode(start, helper, place):
+    started = start(helper("reporter"), terminal=True, place=place)
+    started.expect("ready")
+    assert terminal_of(started.pid)[0] == 0
+    terminal, foreground = terminal_of(started.command)
+    assert terminal != 0
+    assert foreground == started.command
+
+
+def test_terminal_stays_as_it_was_in_single_child_mode(start, helper, place):
+    started = start("-c", helper("reporter"), terminal=True, place=place)
+    started.expect("ready")
+    assert terminal_of(started.pid) == terminal_of(started.command)
+    assert terminal_of(started.pid)[0] != 0
+
+
+def test_job_control_of_a_shell_inside_works(start, mode, place):
+    started = start(*mode, *BASH, "-i", terminal=True, place=place,
+                    env=os.environ | {"PS1": "prompt> ", "TERM": "dumb"})
+    assert b"no job control" not in started.expect("(?s).*?prompt> ")[0]
+    started.type("cat\n")
+    started.expect("cat\r\n")
+    started.type("hello\n")
+    started.expect("hello\r\nhello\r\n")
+    started.type(CTRL_Z)
+    started.expect("Stopped +cat")
+    started.expect("prompt> ")
+    started.type("fg\n")
+    started.expect("fg\r\ncat\r\n")
+    started.type("again\n")
+    started.expect("again\r\nagain\r\n")
+    started.type(CTRL_C)
+    started.expect("prompt> ")
+    started.type("echo status $?; exit 7\n")
+    started.expect("status 130\r\n")
+    assert started.status() == 7
+
+
+STARTS = 60
+
+
+def test_hand_off_sends_command_no_sighup_and_no_sigcont(start, helper, place):
+    for _ in range(STARTS):
+        started = start(helper("reporter"), terminal=True, place=place)
+        started.expect("ready")
+        started.send(signal.SIGRTMAX)
+        started.expect_signals(signal.SIGRTMAX)
+        started.popen.kill()
+
+
+def test_sighup_and_sigcont_after_the_hand_off_arrive(start, helper, place):
+    started = start(helper("reporter"), terminal=True, place=place)
+    started.expect("ready")
+    for signum in (signal.SIGHUP, signal.SIGCONT, signal.SIGHUP, signal.SIGHUP):
+        started.send(signum)
+        started.expect_signals(signum)
+
+
+def pending_before_exec(*signums):
+    """For preexec_fn: signals that wait for us when we start. All are blocked,
+    so that COMMAND survives them however early they come."""
+    def send():
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        for signum in signums:
+            os.kill(os.getpid(), signum)
+    return send
+
+
+@pytest.mark.parametrize("signums", [
+    [signal.SIGHUP], [signal.SIGCONT], [signal.SIGHUP, signal.SIGCONT],
+    [signal.SIGUSR1]], ids=str)
+def test_signal_before_the_hand_off_is_not_lost_in_it(start, helper, signums):
+    started = start(helper("reporter"), terminal=True,
+                    preexec_fn=pending_before_exec(*signums))
+    started.expect("ready")
+    started.expect_signals(*signums)
+    started.send(signal.SIGRTMAX)
+    started.expect_signals(signal.SIGRTMAX)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU],
+                         ids=lambda signum: signum.name)
+def test_stop_signal_before_the_hand_off_is_not_lost_in_it(start, helper, signum):
+    """SIGCONT, which giving up the terminal sends us, discards it."""
+    started = start("-r", f"{int(signum)}:USR1", helper("reporter"), terminal=True,
+                    preexec_fn=pending_before_exec(signum))
+    wait_until(lambda: state(started.pid) == "T", "us to stop")
+    started.send(signal.SIGCONT)
+    started.expect("ready")
+    started.expect_signals(signal.SIGUSR1, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("key, signum", [
+    (CTRL_C, signal.SIGINT), (CTRL_BACKSLASH, signal.SIGQUIT)],
+    ids=["SIGINT", "SIGQUIT"])
+def test_key_is_one_signal(start, helper, mode, place, key, signum):
+    started = start(*mode, helper("reporter"), terminal=True, place=place)
+    started.expect("ready")
+    for _ in range(3):
+        started.type(key)
+        started.expect_signals(signum)
+    started.send(signal.SIGRTMAX)
+    started.expect_signals(signal.SIGRTMAX)
+
+
+def test_new_window_size_is_one_signal(start, helper, mode, place):
+    started = start(*mode, helper("reporter"), terminal=True, place=place)
+    started.expect("ready")
+    fcntl.ioctl(started.output.child_fd, termios.TIOCSWINSZ,
+                struct.pack("HHHH", 11, 22, 0, 0))
+    started.expect_signals(signal.SIGWINCH)
+    started.send(signal.SIGRTMAX)
+    started.expect_signals(signal.SIGRTMAX)
+
+
+def test_key_for_a_command_that_left_our_group_is_passed_on(start, helper):
+    """Single-child mode, but COMMAND made a session of its own: the terminal
+    does not reach it."""
+    started = start("-c", "setsid", helper("reporter"), terminal=True)
+    started.expect("ready")
+    started.type(CTRL_C)
+    started.expect_signals(signal.SIGINT)
+
+
+def test_key_before_command_was_born_reaches_it(start, helper, mode, place):
+    """The terminal sends to its whole group; COMMAND was not in it yet."""
+    wait_for_key = """if True:
+        import os, signal, sys
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        os.write(1, b"type now")
+        while signal.SIGINT not in signal.sigpending():
+            pass
+        os.execvp(sys.argv[1], sys.argv[1:])
+    """
+    started = start(*mode, helper("reporter"), terminal=True, place=place,
+                    before=["python3", "-c", wait_for_key])
+    started.expect("type now")
+    started.type(CTRL_C)
+    started.expect("ready")
+    started.expect_signals(signal.SIGINT)
+    started.type(CTRL_C)
+    started.expect_signals(signal.SIGINT)
+    started.send(signal.SIGRTMAX)
+    started.expect_signals(signal.SIGRTMAX)
+
+
+def test_hangup_reaches_command(start, helper, mode, place, tmp_path):
+    """Of a hangup the kernel tells the session leader alone, and that is us in
+    single-child mode."""
+    said = tmp_path / "said"
+    started = start(*mode, "sh", "-c", f'echo here; exec "$0" >{said}',
+                    helper("reporter"), terminal=True, place=place)
+    started.expect("here")
+    wait_until(lambda: said.exists() and "ready" in said.read_text(), "reporter")
+    pid = started.pid
+    started.output.close()
+    wait_until(lambda: "\n18 " in said.read_text(), "SIGCONT after SIGHUP")
+    os.kill(pid, signal.SIGRTMAX)
+    wait_until(lambda: "\n64 " in said.read_text(), "SIGRTMAX")
+    numbers = [line.split()[0] for line in said.read_text().splitlines()]
+    assert numbers == ["ready", "1", "18", "64"]
+
+
+def test_terminal_of_another_session_is_left_to_it(run, mode):
+    master, slave = os.openpty()
+    with subprocess.Popen(["setsid", "--ctty", "sh", "-c", "echo up; sleep 60"],
+                          stdin=slave, stdout=slave) as owner:
+        os.read(master, 100)
+        before = terminal_of(owner.pid)
+        assert run(*mode, "sh", "-c", "exit 3", stdin=slave).returncode == 3
+        assert terminal_of(owner.pid) == before
+        end_tree(owner.pid)
+    os.close(slave)
+    os.close(master)
+
+
+def run_in(shell, words):
+    """Types a command line that runs $INIT and says "running" from inside.
+    Returns the PIDs of the init and of COMMAND."""
+    shell.sendline(words)
+    shell.expect_exact("running\r\n")
+    ours, = children(shell.pid)
+    command, = children(ours)
+    return ours, command
+
+
+def test_under_a_shell_ctrl_z_gives_the_prompt_back(shell, mode):
+    ours, command = run_in(shell, " ".join(
+        ["$INIT", *mode, "sh -c 'echo running; exec sleep 60'"]))
+    shell.send(CTRL_Z)
+    shell.expect("Stopped")
+    shell.expect_exact("prompt> ")
+    wait_until(lambda: (state(ours), state(command)) == ("T", "T"), "both to stop")
+    shell.sendline("fg")
+    wait_until(lambda: (state(ours), state(command)) == ("S", "S"), "both to go on")
+    shell.send(CTRL_C)
+    shell.expect_exact("prompt> ")
+    shell.sendline("echo status $?")
+    shell.expect_exact("status 130\r\n")
+
+
+def test_under_a_shell_a_background_job_leaves_it_the_terminal(shell, mode):
+    terminal = terminal_of(shell.pid)
+    ours, command = run_in(shell, " ".join(
+        ["$INIT", *mode, "sh -c 'echo running; exec sleep 60' &"]))
+    shell.sendline("echo here; jobs")
+    shell.expect_exact("here\r\n")
+    shell.expect("Running")
+    assert terminal_of(shell.pid) == terminal
+    shell.sendline("kill %1; wait %1; echo status $?")
+    shell.expect_exact("status 143\r\n")
+    assert (state(ours), state(command)) == ("X", "X")
+
+
+def test_under_a_shell_a_background_job_that_reads_the_terminal_stops(shell):
+    """SIGTTIN goes to the whole group, which COMMAND is in with us."""
+    ours, command = run_in(shell, "$INIT -c sh -c 'echo running; exec cat' &")
+    wait_until(lambda: (state(ours), state(command)) == ("T", "T"), "both to stop")
+    shell.sendline("fg")
+    wait_until(lambda: (state(ours), state(command)) == ("S", "S"), "both to go on")
+    shell.sendline("hello")
+    shell.expect_exact("hello\r\nhello\r\n")
+    shell.sendeof()
+    shell.expect_exact("prompt> ")
+
+
+def test_under_a_shell_ctrl_c_is_one_sigint(shell, helper, mode):
+    shell.sendline(" ".join(["$INIT", *mode, helper("reporter")]))
+    shell.expect("ready")
+    shell.send(CTRL_C)
+    shell.expect(r"2 \d+ \d+ \d+\r\n")
+    ours, = children(shell.pid)
+    os.kill(ours, signal.SIGRTMAX)
+    shell.expect(r"(\d+) \d+ \d+ \d+\r\n")
+    assert int(shell.match[1]) == signal.SIGRTMAX

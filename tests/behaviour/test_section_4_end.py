@@ -1,0 +1,105 @@
+"""Contract, section 4: the end."""
+
+import os
+import signal
+import time
+
+import pexpect
+import pytest
+
+from conftest import ALL_SIGNALS, children, state, wait_until
+
+# What does not kill by default, signal(7).
+HARMLESS = {signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, signal.SIGTSTP,
+            signal.SIGTTIN, signal.SIGTTOU}
+DEADLY = [signum for signum in ALL_SIGNALS + [signal.SIGKILL]
+          if signum not in HARMLESS]
+
+
+@pytest.mark.parametrize("status", [0, 1, 2, 3, 126, 127, 128, 143, 254, 255])
+def test_our_status_is_commands(run, mode, status):
+    assert run(*mode, "sh", "-c", f"exit {status}").returncode == status
+
+
+def test_killed_by_signal_n_is_128_plus_n(run, helper, mode):
+    # No shell kills itself by 32 or 33; Python ignores three others.
+    python = ["python3", "-ISc",
+              "import os, sys; os.kill(os.getpid(), int(sys.argv[1]))"]
+    shell = ["sh", "-c", 'kill -"$0" $$']
+    standard = ["prlimit", "--core=0", helper("inherit"), "0", "0"]
+    for signum in DEADLY:
+        by_shell = signum in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ)
+        result = run(*mode, *standard, *(shell if by_shell else python),
+                     str(int(signum)))
+        assert result.returncode == 128 + signum
+
+
+def test_status_as_pid_1(start, mode):
+    assert start(*mode, "sh", "-c", "exit 3", place="pid1").status() == 3
+    assert start(*mode, "sh", "-c", "kill -9 $$", place="pid1").status() == 137
+
+
+def test_passed_on_sigterm_ends_us_with_143(start, mode, place):
+    started = start(*mode, "sh", "-c", "echo ready; exec sleep 60", place=place)
+    started.expect("ready")
+    started.send(signal.SIGTERM)
+    assert started.status() == 128 + signal.SIGTERM
+
+
+SURVIVOR = """
+sh -c 'trap "echo sigterm; exit" TERM; echo ready; while :; do sleep 0.05; done' &
+read line
+"""
+
+
+def test_end_of_command_is_sigterm_for_its_group_in_session_mode(start):
+    reading, writing = os.pipe()
+    started = start("sh", "-c", SURVIVOR, stdin=reading)
+    started.expect("ready")
+    os.close(writing)
+    os.close(reading)
+    assert started.status() == 1
+    started.expect("sigterm")
+
+
+def test_end_of_command_is_nothing_to_others_in_single_child_mode(start):
+    reading, writing = os.pipe()
+    started = start("-c", "sh", "-c", SURVIVOR.replace("echo ready", "echo $$ ready"),
+                    stdin=reading)
+    survivor = int(started.expect(rb"(\d+) ready")[1])
+    os.close(writing)
+    os.close(reading)
+    assert started.status() == 1
+    # It would have got SIGTERM before we ended.
+    os.kill(survivor, signal.SIGUSR1)
+    wait_until(lambda: state(survivor) in "XZ", "its death by SIGUSR1")
+    started.output.expect(pexpect.EOF)
+    assert b"sigterm" not in started.output.before
+
+
+def test_others_outside_commands_group_are_left_alone(start):
+    script = "setsid sh -c 'echo $$ ready; exec sleep 60' & read line"
+    reading, writing = os.pipe()
+    started = start("sh", "-c", script, stdin=reading)
+    survivor = int(started.expect(rb"(\d+) ready")[1])
+    os.close(writing)
+    os.close(reading)
+    assert started.status() == 1
+    assert state(survivor) not in "XZ"
+    os.kill(survivor, signal.SIGKILL)
+
+
+def test_we_end_at_once_and_wait_for_nobody(start, place):
+    """A helper that ignores SIGTERM is no reason to stay."""
+    script = "(trap '' TERM; sleep 60) & exit 3"
+    begin = time.monotonic()
+    assert start("bash", "-c", script, place=place).status() == 3
+    assert time.monotonic() - begin < 10
+
+
+def test_end_of_pid_1_ends_the_namespace(start, mode):
+    started = start(*mode, "sh", "-c", "setsid sleep 60 & echo ready; read line",
+                    place="pid1")
+    # stdin is empty, so COMMAND ends by itself.
+    assert started.status() == 1
+    assert not children(started.popen.pid)

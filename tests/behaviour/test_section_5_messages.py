@@ -1,0 +1,158 @@
+"""Contract, section 5, first point: what we say."""
+
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from conftest import TIMEOUT, state, wait_until
+
+
+def lines_of(started):
+    started.popen.wait(TIMEOUT)
+    return started.popen.stderr.read().decode().splitlines()
+
+
+def test_without_verbose_we_say_nothing_while_all_goes_well(start, mode, place):
+    script = "(sleep 0.01 &); echo ready; exec sleep 60"
+    started = start(*mode, "sh", "-c", script, place=place, stderr=subprocess.PIPE)
+    started.expect("ready")
+    started.send(signal.SIGHUP)
+    assert started.status() == 128 + signal.SIGHUP
+    assert not lines_of(started)
+
+
+def test_verbose_says_what_happens(start, helper, mode):
+    started = start("-v", *mode, "-r", "USR2:0", "-r", "HUP:INT", helper("reporter"),
+                    stderr=subprocess.PIPE)
+    started.expect("ready")
+    command, ours, us = started.command, started.pid, os.getpid()
+    started.send(signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+    started.send(signal.SIGHUP)
+    started.expect_signals(signal.SIGINT)
+    started.send(signal.SIGUSR2, 32, 35)
+    started.expect_signals(32, 35)
+    os.kill(command, signal.SIGKILL)
+    assert started.status() == 137
+    uid = os.getuid()
+    target = f"group {command}" if not mode else f"PID {command}"
+    how = "in a session of its own" if not mode else "as a single child"
+    assert lines_of(started) == [f"[dumb-init] {line}" for line in (
+        f"started {helper('reporter')} {how}: PID {command}",
+        f"SIGUSR1 from PID {us}, UID {uid}: passed on to {target}",
+        f"SIGHUP from PID {us}, UID {uid}: passed on to {target} as SIGINT",
+        f"SIGUSR2 from PID {us}, UID {uid}: dropped",
+        f"SIG32 from PID {us}, UID {uid}: passed on to {target}",
+        f"SIGRTMIN+1 from PID {us}, UID {uid}: passed on to {target}",
+        f"COMMAND, PID {command}, was killed by SIGKILL",
+        *([f"COMMAND has ended: SIGTERM to {target}"] if not mode else []),
+    )]
+    assert ours != command
+
+
+def test_verbose_tells_of_orphans_and_of_suspension(start):
+    script = "(sh -c 'exit 5' &); echo ready; exec sleep 60"
+    started = start("-v", "sh", "-c", script, stderr=subprocess.PIPE)
+    started.expect("ready")
+    said = b""
+    while b"orphan" not in said:
+        said += os.read(started.popen.stderr.fileno(), 4096)
+    assert re.search(rb"\[dumb-init\] orphan, PID \d+, ended with status 5\n", said)
+    started.send(signal.SIGTSTP)
+    wait_until(lambda: state(started.pid) == "T", "us to stop")
+    started.send(signal.SIGCONT, signal.SIGTERM)
+    started.status()
+    assert "[dumb-init] stopping ourselves until SIGCONT" in lines_of(started)
+
+
+def test_verbose_tells_what_the_terminal_has_sent_to_command_already(start, helper,
+                                                                     tmp_path):
+    said = tmp_path / "said"
+    started = start("-c", helper("reporter"), terminal=True, before=[
+        "sh", "-c", f'exec "$0" -v "$@" 2>{said}'])
+    started.expect("ready")
+    started.type("\x03")
+    started.expect_signals(signal.SIGINT)
+    wait_until(lambda: "SIGINT" in said.read_text(), "a line")
+    assert "SIGINT from the terminal: COMMAND has it already\n" in said.read_text()
+
+
+def test_quiet_says_only_what_ends_us(run):
+    assert run("-q", "/nonsense").stderr == \
+        "[dumb-init] /nonsense: No such file or directory\n"
+
+
+def test_a_line_is_one_write(run, tmp_path, mode):
+    trace = tmp_path / "trace"
+    result = run("-v", *mode, "true", before=[
+        "strace", "-qq", "-s", "999", "-e", "trace=write", "-o", str(trace)])
+    written = re.findall(r"^write\(2, \"(.*)\", \d+\)", trace.read_text(), re.M)
+    assert len(written) == len(result.stderr.splitlines()) > 0
+    for line in written:
+        assert line.startswith("[dumb-init] ") and line.endswith("\\n")
+
+
+def test_a_line_stays_a_line_whatever_the_name_holds(run):
+    result = run("no\nsuch\tthing\x1b[31m")
+    assert result.stderr == "[dumb-init] no?such?thing?[31m: No such file or directory\n"
+
+
+def test_a_long_name_does_not_make_a_long_line(run):
+    result = run("x" * 100_000)
+    line, = result.stderr.splitlines()
+    assert result.returncode in (126, 127)
+    assert len(line) < 1024
+    assert line.endswith("x...")
+
+
+def test_stderr_that_nobody_reads_stalls_nothing(start, helper, mode, place):
+    """A full pipe: write(2) would wait, and PID 1 with it."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)
+    started = start("-v", *mode, helper("reporter"), place=place, stderr=writing)
+    os.close(writing)
+    started.expect("ready")
+    for _ in range(20):
+        started.send(signal.SIGUSR1)
+        started.expect_signals(signal.SIGUSR1)
+    os.close(reading)
+
+
+def test_stderr_whose_reader_is_gone_sends_command_no_sigpipe(start, helper, mode):
+    reading, writing = os.pipe()
+    started = start("-v", *mode, helper("reporter"), stderr=writing)
+    os.close(writing)
+    os.close(reading)
+    started.expect("ready")
+    for _ in range(3):
+        started.send(signal.SIGUSR1)
+        started.expect_signals(signal.SIGUSR1)
+    started.send(signal.SIGPIPE)
+    started.expect_signals(signal.SIGPIPE)
+
+
+def test_stderr_that_has_reached_its_limit_sends_command_no_sigxfsz(
+        start, helper, mode, tmp_path):
+    with open(tmp_path / "said", "w", encoding="ascii") as said:
+        started = start("-v", *mode, helper("reporter"), stderr=said,
+                        before=["prlimit", "--fsize=0"])
+    started.expect("ready")
+    for _ in range(3):
+        started.send(signal.SIGUSR1)
+        started.expect_signals(signal.SIGUSR1)
+    started.send(signal.SIGXFSZ)
+    started.expect_signals(signal.SIGXFSZ)
+
+
+def test_nothing_of_ours_reaches_stdout(run, mode):
+    result = run("-v", *mode, "sh", "-c", "(true &); echo mine; kill -HUP $PPID; "
+                 "exec sleep 60")
+    assert result.stdout == "mine\n"
+    assert "SIGHUP" in result.stderr

@@ -1,0 +1,64 @@
+"""Contract, section 6: what never happens. The rest of the claims is with the
+sections that they come from; here is what grows, and what leaks."""
+
+import os
+import signal
+import subprocess
+
+from conftest import children, status_field, wait_until
+
+LOOK = """if True:
+    import ctypes, os
+    subreaper = ctypes.c_int()
+    death = ctypes.c_int()
+    libc = ctypes.CDLL(None)
+    libc.prctl(37, ctypes.byref(subreaper), 0, 0, 0)  # PR_GET_CHILD_SUBREAPER
+    libc.prctl(2, ctypes.byref(death), 0, 0, 0)       # PR_GET_PDEATHSIG
+    print(subreaper.value, death.value, os.nice(0), oct(os.umask(0)),
+          os.sched_getscheduler(0), len(os.listdir("/proc/self/fd")))
+    print(open("/proc/self/limits").read())
+    print([line for line in open("/proc/self/status")
+           if line.startswith(("Cap", "NoNewPrivs", "Seccomp", "Sig", "Umask"))])
+"""
+
+
+def test_no_setting_of_ours_reaches_command(run, mode):
+    alone = subprocess.run(["python3", "-c", LOOK], check=True, text=True,
+                           capture_output=True, stdin=subprocess.DEVNULL).stdout
+    assert run(*mode, "python3", "-c", LOOK).stdout == alone
+
+
+def memory(pid):
+    """Resident memory in kB, but for pages of the file that others map too."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+        fields = {line.split()[0]: line.split()[1] for line in rollup}
+    return int(fields["Rss:"])
+
+
+ORPHANS = """
+while read -r count; do
+    i=0
+    while [ $i -lt $count ]; do (true &); i=$((i + 1)); done
+    echo made
+done
+"""
+
+
+def test_nothing_grows_with_signals_and_orphans(start, mode, place):
+    started = start(*mode, "-r", "USR1:CONT", "sh", "-c", f"echo ready; {ORPHANS}",
+                    place=place, stdin=subprocess.PIPE)
+    started.expect("ready")
+
+    def orphans_and_signals(count):
+        started.popen.stdin.write(b"%d\n" % count)
+        started.popen.stdin.flush()
+        for _ in range(count):
+            started.send(signal.SIGUSR1)
+        started.expect("made")
+        wait_until(lambda: len(children(started.pid)) == 1, "their ends")
+        return memory(started.pid)
+
+    before = orphans_and_signals(50)
+    assert orphans_and_signals(2000) == before
+    assert sorted(os.listdir(f"/proc/{started.pid}/fd")) == ["0", "1", "2"]
+    assert status_field(started.pid, "Threads") == "1"

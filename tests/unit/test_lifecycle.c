@@ -1,0 +1,145 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lifecycle.h"
+
+static struct actions arrive(const struct options *options, int signum,
+			     bool reached)
+{
+	struct lifecycle lifecycle = lifecycle_start(options);
+	const struct event event = {
+		.kind = EVENT_SIGNAL,
+		.signum = signum,
+		.reached_command = reached,
+	};
+	const struct actions actions = lifecycle_step(&lifecycle, &event);
+
+	assert_false(lifecycle.ended);
+	return actions;
+}
+
+static bool stops_a_job(int signum)
+{
+	return signum == SIGTSTP || signum == SIGTTIN || signum == SIGTTOU;
+}
+
+/* All of them: each signal, mode and rewrite, reached or not. */
+static void test_signal_is_rewritten_and_sent_to_the_target(void **state)
+{
+	struct options options = { .mode = MODE_SESSION };
+	static const int rewrites[] = { REWRITE_UNSET, REWRITE_DROP, SIGUSR1,
+					SIGTSTP,       SIGSTOP,      64 };
+
+	(void)state;
+	for (int mode = MODE_SESSION; mode <= MODE_SINGLE_CHILD; mode++) {
+		for (int signum = 1; signum <= SIGNALS_RTMAX; signum++) {
+			for (size_t i = 0; i < 6; i++) {
+				struct actions actions;
+				int expected = rewrites[i];
+
+				options.mode = (enum mode)mode;
+				options.rewrites.to[signum] =
+					(uint8_t)rewrites[i];
+				actions = arrive(&options, signum, false);
+				if (expected == REWRITE_DROP)
+					expected = 0;
+				else if (expected == REWRITE_UNSET)
+					expected =
+						mode == MODE_SESSION &&
+								stops_a_job(
+									signum)
+							? SIGSTOP
+							: signum;
+				assert_int_equal(actions.signum, expected);
+				assert_int_equal(actions.target,
+						 mode == MODE_SESSION
+							 ? TARGET_GROUP
+							 : TARGET_COMMAND);
+				assert_int_equal(actions.suspend,
+						 stops_a_job(signum));
+			}
+			options.rewrites.to[signum] = REWRITE_UNSET;
+		}
+	}
+}
+
+static void test_signal_that_reached_command_is_not_sent_again(void **state)
+{
+	const struct options options = { .mode = MODE_SINGLE_CHILD };
+
+	(void)state;
+	for (int signum = 1; signum <= SIGNALS_RTMAX; signum++) {
+		struct actions actions = arrive(&options, signum, true);
+
+		assert_int_equal(actions.signum, 0);
+		assert_int_equal(actions.suspend, stops_a_job(signum));
+	}
+}
+
+static void test_end_of_command_is_our_end_with_its_status(void **state)
+{
+	static const struct {
+		enum mode mode;
+		int cause, status, expected, signum;
+	} rows[] = {
+		{ MODE_SESSION, CLD_EXITED, 0, 0, SIGTERM },
+		{ MODE_SESSION, CLD_EXITED, 255, 255, SIGTERM },
+		{ MODE_SESSION, CLD_KILLED, SIGTERM, 143, SIGTERM },
+		{ MODE_SESSION, CLD_DUMPED, SIGSEGV, 139, SIGTERM },
+		{ MODE_SINGLE_CHILD, CLD_EXITED, 3, 3, 0 },
+		{ MODE_SINGLE_CHILD, CLD_KILLED, 64, 192, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct options options = { .mode = rows[i].mode };
+		struct lifecycle lifecycle = lifecycle_start(&options);
+		const struct event event = {
+			.kind = EVENT_COMMAND_ENDED,
+			.cause = rows[i].cause,
+			.status = rows[i].status,
+		};
+		struct actions actions = lifecycle_step(&lifecycle, &event);
+
+		assert_true(lifecycle.ended);
+		assert_int_equal(lifecycle.status, rows[i].expected);
+		assert_int_equal(actions.signum, rows[i].signum);
+		assert_false(actions.suspend);
+		if (actions.signum != 0)
+			assert_int_equal(actions.target, TARGET_GROUP);
+	}
+}
+
+/* It is no signal passed on, so it is not rewritten. */
+static void test_sigterm_at_the_end_is_sigterm(void **state)
+{
+	struct options options = { .mode = MODE_SESSION };
+	const struct event event = {
+		.kind = EVENT_COMMAND_ENDED,
+		.cause = CLD_EXITED,
+	};
+	struct lifecycle lifecycle = lifecycle_start(&options);
+
+	(void)state;
+	options.rewrites.to[SIGTERM] = REWRITE_DROP;
+	assert_int_equal(lifecycle_step(&lifecycle, &event).signum, SIGTERM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			test_signal_is_rewritten_and_sent_to_the_target),
+		cmocka_unit_test(
+			test_signal_that_reached_command_is_not_sent_again),
+		cmocka_unit_test(
+			test_end_of_command_is_our_end_with_its_status),
+		cmocka_unit_test(test_sigterm_at_the_end_is_sigterm),
+	};
+
+	return cmocka_run_group_tests_name("lifecycle", tests, NULL, NULL);
+}

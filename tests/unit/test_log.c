@@ -1,0 +1,130 @@
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "log.h"
+
+static size_t format(char line[LOG_LINE_MAX], const char *text, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static size_t format(char line[LOG_LINE_MAX], const char *text, ...)
+{
+	va_list list;
+	size_t length;
+
+	va_start(list, text);
+	length = log_format(line, text, list);
+	va_end(list);
+	return length;
+}
+
+static void test_line_has_prefix_and_newline(void **state)
+{
+	char line[LOG_LINE_MAX];
+
+	(void)state;
+	assert_int_equal(format(line, "%s: %d", "x", 7),
+			 strlen("[dumb-init] x: 7\n"));
+	assert_string_equal(line, "[dumb-init] x: 7\n");
+}
+
+static void test_control_characters_become_question_marks(void **state)
+{
+	char line[LOG_LINE_MAX];
+
+	(void)state;
+	format(line, "%s", "a\nb\tc\x1b[1m\x7f\r");
+	assert_string_equal(line, "[dumb-init] a?b?c?[1m??\n");
+	format(line, "%s", "\xc3\xa4");
+	assert_string_equal(line, "[dumb-init] \xc3\xa4\n");
+}
+
+static void test_long_line_is_cut_and_says_so(void **state)
+{
+	char line[LOG_LINE_MAX];
+	char text[2 * LOG_LINE_MAX];
+
+	(void)state;
+	for (size_t size = LOG_LINE_MAX - 40; size < sizeof(text); size++) {
+		size_t length;
+		bool cut;
+
+		memset(text, 'x', size - 1);
+		text[size - 1] = '\0';
+		length = format(line, "%s", text);
+		assert_int_equal(length, strlen(line));
+		assert_true(length < LOG_LINE_MAX);
+		assert_int_equal(line[length - 1], '\n');
+		cut = strcmp(line + length - 4, "...\n") == 0;
+		/* Exactly what fits is not cut. */
+		assert_int_equal(cut, size - 1 + 13 > LOG_LINE_MAX - 1);
+	}
+}
+
+/* What log_say writes to stderr, for a level said up to another. */
+static ssize_t say(enum log_level level, enum log_level highest, char *out,
+		   size_t size)
+{
+	int ends[2];
+	int err = dup(STDERR_FILENO);
+	ssize_t length;
+
+	assert_int_equal(pipe(ends), 0);
+	dup2(ends[1], STDERR_FILENO);
+	log_set_level(highest);
+	log_say(level, "%s", "x");
+	log_set_level(LOG_WARNING);
+	dup2(err, STDERR_FILENO);
+	close(err);
+	close(ends[1]);
+	length = read(ends[0], out, size);
+	close(ends[0]);
+	return length;
+}
+
+static void test_level_decides_what_is_said(void **state)
+{
+	char out[64];
+
+	(void)state;
+	for (int level = LOG_ERROR; level <= LOG_VERBOSE; level++) {
+		for (int highest = LOG_ERROR; highest <= LOG_VERBOSE;
+		     highest++) {
+			ssize_t length =
+				say((enum log_level)level,
+				    (enum log_level)highest, out, sizeof(out));
+
+			assert_int_equal(length, level <= highest ? 14 : 0);
+		}
+	}
+}
+
+static void test_macros_say_their_levels(void **state)
+{
+	(void)state;
+	log_set_level(LOG_ERROR);
+	assert_true(log_says(LOG_ERROR));
+	assert_false(log_says(LOG_WARNING));
+	log_set_level(LOG_WARNING);
+	assert_true(log_says(LOG_WARNING));
+	assert_false(log_says(LOG_VERBOSE));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_line_has_prefix_and_newline),
+		cmocka_unit_test(test_control_characters_become_question_marks),
+		cmocka_unit_test(test_long_line_is_cut_and_says_so),
+		cmocka_unit_test(test_level_decides_what_is_said),
+		cmocka_unit_test(test_macros_say_their_levels),
+	};
+
+	return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+}

@@ -1,0 +1,253 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "signals.h"
+
+static void test_numbers_and_names(void **state)
+{
+	static const struct {
+		const char *text;
+		int signum;
+	} rows[] = {
+		{ "1", 1 },
+		{ "15", SIGTERM },
+		{ "015", SIGTERM },
+		{ "64", 64 },
+		{ "TERM", SIGTERM },
+		{ "sigterm", SIGTERM },
+		{ "SigTerm", SIGTERM },
+		{ "hup", SIGHUP },
+		{ "KILL", SIGKILL },
+		{ "STKFLT", 16 },
+		{ "SYS", SIGSYS },
+		{ "IOT", SIGABRT },
+		{ "SIGCLD", SIGCHLD },
+		{ "poll", SIGIO },
+		{ "RTMIN", 34 },
+		{ "SIGRTMIN", 34 },
+		{ "rtmin+0", 34 },
+		{ "RTMIN+3", 37 },
+		{ "RTMIN+30", 64 },
+		{ "RTMAX", 64 },
+		{ "SIGRTMAX-1", 63 },
+		{ "sigrtmax-30", 34 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(signals_parse(rows[i].text), rows[i].signum);
+}
+
+static void test_anything_else_is_no_signal(void **state)
+{
+	static const char *const rows[] = {
+		"",
+		"0",
+		"00",
+		"65",
+		"-1",
+		"+1",
+		"1 ",
+		" 1",
+		"1x",
+		"0x1",
+		"1.0",
+		"4294967297",
+		"SIG",
+		"SIGSIGINT",
+		"SIG15",
+		"TER",
+		"TERMX",
+		"SIGTERM ",
+		"RTMIN+",
+		"RTMIN-1",
+		"RTMIN+31",
+		"RTMIN+-1",
+		"RTMIN+1x",
+		"RTMIN +1",
+		"RTMAX-",
+		"RTMAX+1",
+		"RTMAX-31",
+		"RTMAX-1-1",
+		"RTMI",
+		"RTMINX",
+		"RTMIN+ 1",
+		"99999999999999999999",
+		"SIG32",
+		"EXIT",
+		"RTMIN+4294967296",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_int_equal(signals_parse(rows[i]), SIGNALS_NONE);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	assert_string_equal(signals_name(SIGTERM).text, "SIGTERM");
+	assert_string_equal(signals_name(SIGVTALRM).text, "SIGVTALRM");
+	assert_string_equal(signals_name(32).text, "SIG32");
+	assert_string_equal(signals_name(33).text, "SIG33");
+	assert_string_equal(signals_name(34).text, "SIGRTMIN");
+	assert_string_equal(signals_name(35).text, "SIGRTMIN+1");
+	assert_string_equal(signals_name(49).text, "SIGRTMIN+15");
+	assert_string_equal(signals_name(50).text, "SIGRTMAX-14");
+	assert_string_equal(signals_name(63).text, "SIGRTMAX-1");
+	assert_string_equal(signals_name(64).text, "SIGRTMAX");
+}
+
+static void test_every_name_is_understood_again(void **state)
+{
+	(void)state;
+	for (int signum = 1; signum <= SIGNALS_RTMAX; signum++) {
+		int parsed = signals_parse(signals_name(signum).text);
+		bool nameless = signum == 32 || signum == 33;
+
+		assert_int_equal(parsed, nameless ? SIGNALS_NONE : signum);
+	}
+}
+
+static void test_rewrites(void **state)
+{
+	struct rewrites rewrites = { { 0 } };
+
+	(void)state;
+	assert_true(signals_rewrite(&rewrites, "TERM:QUIT"));
+	assert_int_equal(rewrites.to[SIGTERM], SIGQUIT);
+	assert_true(signals_rewrite(&rewrites, "15:sigrtmin+10"));
+	assert_int_equal(rewrites.to[SIGTERM], 44);
+	assert_true(signals_rewrite(&rewrites, "SIGRTMIN+15:0"));
+	assert_int_equal(rewrites.to[49], REWRITE_DROP);
+	assert_int_equal(rewrites.to[SIGHUP], REWRITE_UNSET);
+}
+
+static void test_malformed_rewrite_changes_nothing(void **state)
+{
+	static const char *const rows[] = {
+		"",
+		":",
+		"15",
+		"15:",
+		":15",
+		"0:15",
+		"15:65",
+		"65:15",
+		"15:-1",
+		"15:2:3",
+		"TERM:00",
+		"TERM:FOO",
+		"FOO:TERM",
+		"TERM:QUIT ",
+		" 15:2",
+		"15 :2",
+		"15::2",
+		"TERMTERMTERMTERM:2",
+		"SIGRTMIN+150:2",
+		"15;2",
+	};
+	const struct rewrites none = { { 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rewrites rewrites = none;
+
+		assert_false(signals_rewrite(&rewrites, rows[i]));
+		assert_memory_equal(&rewrites, &none, sizeof(none));
+	}
+}
+
+static void test_taken_over_signals_wait_and_are_taken(void **state)
+{
+	const uint64_t user = SIGNALS_BIT(SIGUSR1) | SIGNALS_BIT(SIGUSR2);
+	struct inherited inherited;
+	siginfo_t info;
+
+	(void)state;
+	assert_true(signals_take_over(&inherited));
+	/* raise(3) would hide some from us; these are hidden by libc. */
+	for (int signum = 32; signum <= 34; signum++)
+		assert_int_equal(kill(getpid(), signum), 0);
+	assert_int_equal(kill(getpid(), SIGUSR1), 0);
+	assert_true(signals_pending() & SIGNALS_BIT(SIGUSR1));
+	assert_true(signals_take(user, &info));
+	assert_int_equal(info.si_signo, SIGUSR1);
+	assert_int_equal(info.si_pid, getpid());
+	assert_false(signals_take(user, &info));
+	for (int signum = 32; signum <= 34; signum++) {
+		assert_true(signals_wait(&info));
+		assert_int_equal(info.si_signo, signum);
+	}
+	assert_int_equal(signals_pending(), 0);
+	signals_hand_back(&inherited);
+}
+
+static void test_signal_is_queued_with_all_that_is_known_of_it(void **state)
+{
+	siginfo_t sent = { .si_code = SI_QUEUE };
+	struct inherited inherited;
+	siginfo_t info;
+
+	(void)state;
+	sent.si_value.sival_int = 42;
+	sent.si_pid = 77;
+	assert_true(signals_take_over(&inherited));
+	assert_true(signals_queue(getpid(), 40, &sent));
+	assert_true(signals_take(SIGNALS_BIT(40), &info));
+	assert_int_equal(info.si_value.sival_int, 42);
+	assert_int_equal(info.si_pid, 77);
+	signals_hand_back(&inherited);
+	assert_false(signals_queue(getpid(), 1234, &sent));
+	assert_int_equal(errno, EINVAL);
+}
+
+static void test_handed_back_is_as_inherited(void **state)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct inherited inherited;
+	struct sigaction action;
+	sigset_t set;
+
+	(void)state;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	assert_int_equal(sigprocmask(SIG_SETMASK, &set, NULL), 0);
+	assert_int_equal(sigaction(SIGCHLD, &ignore, NULL), 0);
+	assert_true(signals_take_over(&inherited));
+	assert_int_equal(inherited.mask, SIGNALS_BIT(SIGUSR2));
+	assert_true(inherited.ignores_sigchld);
+	assert_int_equal(sigaction(SIGCHLD, NULL, &action), 0);
+	assert_ptr_equal(action.sa_handler, SIG_DFL);
+	signals_hand_back(&inherited);
+	assert_int_equal(sigaction(SIGCHLD, NULL, &action), 0);
+	assert_ptr_equal(action.sa_handler, SIG_IGN);
+	assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &set), 0);
+	for (int signum = 1; signum < 32; signum++)
+		assert_int_equal(sigismember(&set, signum), signum == SIGUSR2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numbers_and_names),
+		cmocka_unit_test(test_anything_else_is_no_signal),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_every_name_is_understood_again),
+		cmocka_unit_test(test_rewrites),
+		cmocka_unit_test(test_malformed_rewrite_changes_nothing),
+		cmocka_unit_test(test_taken_over_signals_wait_and_are_taken),
+		cmocka_unit_test(
+			test_signal_is_queued_with_all_that_is_known_of_it),
+		cmocka_unit_test(test_handed_back_is_as_inherited),
+	};
+
+	return cmocka_run_group_tests_name("signals", tests, NULL, NULL);
+}
