@@ -17,8 +17,8 @@ LDFLAGS ?= -static -s
 FLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
 	-Wall -Wextra -Wconversion -Wshadow -Wformat=2 $(WERROR)
 # Small: no function that nobody calls, no padding between segments.
-SMALL = -ffunction-sections -fdata-sections \
-	-Wl,--gc-sections -Wl,-z,noseparate-code
+SECTIONS = -ffunction-sections -fdata-sections
+SMALL = -Wl,--gc-sections -Wl,-z,noseparate-code
 
 SOURCES = $(wildcard src/*.c)
 OBJECTS = $(SOURCES:src/%.c=$(BUILD)/%.o)
@@ -31,7 +31,7 @@ $(BUILD)/dumb-init: $(OBJECTS)
 	$(CC) $(CFLAGS) $(SMALL) $(LDFLAGS) -o $@ $(OBJECTS)
 
 $(BUILD)/%.o: src/%.c $(wildcard src/*.h) Makefile $(BUILD)/flags
-	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(SMALL) -c -o $@ $<
+	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(SECTIONS) -c -o $@ $<
 
 # Changes when the compiler or the user's flags do, and with it all the rest.
 $(BUILD)/flags: FORCE
@@ -51,15 +51,18 @@ demo:
 	@demo/demo $(BUILD)/dumb-init
 
 # The two static builds, whatever CC is, and what the tests start.
+GLIBC = $(MAKE) BUILD=$(BUILD)/glibc CC=gcc
+MUSL = $(MAKE) BUILD=$(BUILD)/musl CC=musl-gcc
+BOTH = glibc=$(BUILD)/glibc/dumb-init musl=$(BUILD)/musl/dumb-init
+
 test:
 	@tools/need gcc libc6-dev musl-tools libcmocka-dev python3-pytest \
-		python3-pytest-timeout python3-psutil python3-pexpect strace \
-		procps
-	$(MAKE) BUILD=$(BUILD)/glibc CC=gcc units helpers $(BUILD)/glibc/dumb-init
-	$(MAKE) BUILD=$(BUILD)/musl CC=musl-gcc
-	$(MAKE) BUILD=$(BUILD)/glibc run-units
-	$(MAKE) BUILD=$(BUILD)/glibc behaviour INITS='\
-		glibc=$(BUILD)/glibc/dumb-init musl=$(BUILD)/musl/dumb-init'
+		python3-pytest-timeout python3-psutil python3-pexpect \
+		strace procps
+	@$(GLIBC) -s
+	@$(MUSL) -s
+	@$(GLIBC) -s run-units
+	@$(GLIBC) -s behaviour INITS="$(BOTH)"
 
 units: $(UNITS)
 
@@ -86,8 +89,8 @@ behaviour: helpers
 		$(INITS:%=--init %) --helpers $(BUILD)/helpers $(PYTEST_ARGS)
 
 bench:
-	@tools/need gcc libc6-dev musl-tools python3 util-linux
-	$(MAKE) BUILD=$(BUILD)/musl CC=musl-gcc
+	@tools/need gcc libc6-dev musl-tools python3
+	@$(MUSL) -s
 	@bench/run $(BUILD)
 
 format:

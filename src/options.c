@@ -85,7 +85,13 @@ static int print_version(void)
 
 static int usage_error(const char *what, const char *word)
 {
-	log_error("%s '%s' (dumb-init --help lists the options)", what, word);
+	log_error("%s '%s' (see dumb-init --help)", what, word);
+	return EXIT_FAILURE;
+}
+
+static int no_command(void)
+{
+	log_error("no COMMAND to run (see dumb-init --help)");
 	return EXIT_FAILURE;
 }
 
@@ -217,7 +223,7 @@ int options_parse(struct options *options, int argc, char **argv)
 		options->level = LOG_VERBOSE;
 	/* Not even our own name: execve(2) allowed that before Linux 5.18. */
 	if (argc == 0)
-		return usage_error("no", "COMMAND");
+		return no_command();
 	while (*words.next && words.next[0][0] == '-' && words.next[0][1]) {
 		const char *word = *words.next++;
 		int status;
@@ -231,7 +237,7 @@ int options_parse(struct options *options, int argc, char **argv)
 			return status;
 	}
 	if (*words.next == NULL)
-		return usage_error("no", "COMMAND");
+		return no_command();
 	options->command = words.next;
 	return OPTIONS_RUN;
 }
