@@ -37,10 +37,8 @@ size_t format_list(char *out, size_t size, const char *format, va_list list)
 	struct output output = { .text = out, .room = size - 1 };
 
 	for (; *format != '\0'; format++) {
-		char literal[2] = { *format, '\0' };
-
 		if (*format != '%') {
-			put(&output, literal);
+			put(&output, (char[]){ *format, '\0' });
 			continue;
 		}
 		format++;

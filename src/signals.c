@@ -94,7 +94,7 @@ int signals_parse(const char *text)
 
 struct signal_name signals_name(int signum)
 {
-	struct signal_name name;
+	struct signal_name name = { "" };
 	char *out = name.text;
 	const size_t size = sizeof(name.text);
 

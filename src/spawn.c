@@ -47,11 +47,10 @@ struct start {
 	char listen_pid[VARIABLE_MAX];
 	char watchdog_pid[VARIABLE_MAX];
 	/*
-	 * Volatile: what the child writes before it ends is, to a compiler,
-	 * written for nobody.
+	 * The errno of a program that did not run, or 0. Volatile: what the
+	 * child writes before it ends is, to a compiler, written for nobody.
 	 */
-	volatile uint64_t reached; /* signals that COMMAND got before it ran */
-	volatile int error; /* errno of a program that did not run, or 0 */
+	volatile int error;
 };
 
 /*
@@ -77,7 +76,7 @@ static void give_up_terminal(void)
 	if (ioctl(STDIN_FILENO, TIOCNOTTY) < 0)
 		return;
 	while (signals_take(raised & ~before, &own))
-		continue;
+		; /* one or both */
 	for (size_t i = 0; i < sizeof(job_stop) / sizeof(job_stop[0]); i++) {
 		if (before & SIGNALS_BIT(job_stop[i]))
 			(void)kill(leader, job_stop[i]);
@@ -85,17 +84,17 @@ static void give_up_terminal(void)
 }
 
 /*
- * In single-child mode the terminal's signals reach COMMAND and us alike and
- * are not passed on again (supervise.c). Those that came before COMMAND was
- * born have reached us alone: they lose the kernel's word that it sent them,
- * and so are passed on like any other.
+ * In single-child mode what the terminal sends reaches COMMAND and us alike,
+ * and is not passed on again (supervise.c). What it sent before COMMAND is born
+ * has reached us alone: it loses the kernel's word that it was sent by it, and
+ * so is passed on like any other.
  */
-static void claim_early_signals(uint64_t reached)
+static void claim_early_signals(void)
 {
-	const uint64_t early = SIGNALS_TERMINAL & signals_pending() & ~reached;
+	const uint64_t early = SIGNALS_TERMINAL & signals_pending();
 	siginfo_t info;
 
-	for (int signum = 1; signum <= SIGNALS_RTMAX; signum++) {
+	for (int signum = 1; early >> (signum - 1) != 0; signum++) {
 		if (!(early & SIGNALS_BIT(signum)) ||
 		    !signals_take(SIGNALS_BIT(signum), &info))
 			continue;
@@ -256,8 +255,6 @@ static int become_command(void *argument)
 		(void)setsid(); /* cannot fail: a new process leads no group */
 		/* COMMAND does without a terminal that it cannot have. */
 		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);
-	} else {
-		start->reached = signals_pending();
 	}
 	hand_over_variables(start);
 	signals_hand_back(start->inherited);
@@ -286,13 +283,15 @@ static void close_files_listed(void)
 
 	if (directory < 0)
 		return;
-	/* Closing while we read makes no entry that is still open be missed:
-	 * the kernel continues behind the last number. */
+	/*
+	 * Closing while we read makes us miss none: the kernel goes on behind
+	 * the last number.
+	 */
 	while ((length = syscall(SYS_getdents64, directory, entries,
 				 sizeof(entries))) > 0) {
 		for (long at = 0; at < length;) {
 			struct dirent *entry = (void *)(entries + at);
-			int file = atoi(entry->d_name);
+			int file = (int)strtol(entry->d_name, NULL, 10);
 
 			if (file >= FIRST_FILE_TO_CLOSE && file != directory)
 				(void)close(file);
@@ -353,6 +352,8 @@ pid_t spawn(const struct options *options, const struct inherited *inherited,
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (options->mode == MODE_SESSION)
 		give_up_terminal();
+	else
+		claim_early_signals();
 	pid = start_command(&start);
 	if (pid < 0) {
 		log_error("cannot start a process for %s: %s",
@@ -365,8 +366,6 @@ pid_t spawn(const struct options *options, const struct inherited *inherited,
 		*status = explain_failure(&start);
 		return SPAWN_FAILED;
 	}
-	if (options->mode == MODE_SINGLE_CHILD)
-		claim_early_signals(start.reached);
 	let_go();
 	return pid;
 }

@@ -285,7 +285,7 @@ def blocks_all(pid):
     """All but SIGKILL and SIGSTOP, that is."""
     try:
         return status_field(pid, "SigBlk") == "fffffffffffbfeff"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

@@ -18,7 +18,7 @@ LOOK = """if True:
           os.sched_getscheduler(0), len(os.listdir("/proc/self/fd")))
     print(open("/proc/self/limits").read())
     print([line for line in open("/proc/self/status")
-           if line.startswith(("Cap", "NoNewPrivs", "Seccomp", "Sig", "Umask"))])
+           if line.startswith(("Cap", "NoNewPrivs", "Seccomp", "SigB", "SigI", "Umask"))])
 """
 
 
