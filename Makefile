@@ -91,7 +91,7 @@ behaviour: helpers
 bench:
 	@tools/need gcc libc6-dev musl-tools python3
 	@$(MUSL) -s
-	@bench/run $(BUILD)
+	@bench/run $(BUILD) $(ROUNDS)
 
 format:
 	clang-format -i $(C_FILES)

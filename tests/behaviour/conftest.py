@@ -32,6 +32,12 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "cost: counts what a release build costs")
     config.addinivalue_line("markers", "musl: holds for the static musl build only")
+    # A job in the background of a script starts with SIGINT and SIGQUIT ignored,
+    # and so would all that we start. (Python resets what it ignores itself.)
+    for signum in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def pytest_generate_tests(metafunc):
