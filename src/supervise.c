@@ -35,10 +35,11 @@ static void pass_on(const struct supervisor *supervisor,
 	else
 		sent = kill(pid, actions->signum) == 0;
 	/*
-	 * ESRCH: all of them are gone, and we are about to hear of it. And
-	 * when COMMAND has ended, what refuses may be what is left of itself.
+	 * Not because nobody is there: until we collect it COMMAND is a zombie
+	 * at least, which takes signals. When it has ended, though, it may be
+	 * the zombie that refuses.
 	 */
-	if (!sent && errno != ESRCH && info)
+	if (!sent && info)
 		log_warning("cannot pass %s on to %s %d: %s",
 			    signals_name(actions->signum).text,
 			    report_target(actions->target), pid,

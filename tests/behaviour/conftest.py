@@ -178,15 +178,17 @@ class Started:
 def start(init):
     """start(WORD...): an init that goes on running, in the background.
 
-    place: "pid1" or "ordinary". before: a command that runs the init.
+    place: "pid1" or "ordinary". before: a command that runs the init; around:
+    one that runs the namespace as well.
     terminal: as the session leader of a new one, as an engine's -t makes it;
     the output is the terminal's then. Other options as subprocess.Popen takes
     them. Everything is ended after the test.
     """
     started = []
 
-    def start(*words, place="ordinary", before=(), terminal=False, **options):
-        around = [*NAMESPACE] if place == "pid1" else []
+    def start(*words, place="ordinary", around=(), before=(), terminal=False,
+              **options):
+        around = [*around, *(NAMESPACE if place == "pid1" else [])]
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | options
         if terminal:
             master, slave = os.openpty()

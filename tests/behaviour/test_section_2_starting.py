@@ -77,21 +77,21 @@ def test_files_and_directory_are_kept_by_command_and_let_go_by_us(
         start, helper, mode, tmp_path, without):
     reading, writing = os.pipe()
     extra = os.dup2(writing, 200)
-    before = []
+    before = ["sh", "-c", 'exec "$@" 3</dev/null', "sh"]
     if without:
         before = ["strace", "-qq", "-o", "/dev/null", "-e", "trace=close_range",
-                  "-e", "inject=close_range:error=ENOSYS"]
+                  "-e", "inject=close_range:error=ENOSYS", *before]
     many = [os.dup(writing) for _ in range(100)]
     started = start(*mode, helper("reporter"), cwd=tmp_path, before=before,
                     pass_fds=[writing, extra, *many])
     for each in (writing, extra, *many):
         os.close(each)
     started.expect("ready")
-    ours = children(started.pid)[0] if before else started.pid
+    ours = children(started.pid)[0] if without else started.pid
     command, = children(ours)
     wait_until(lambda: files(ours) == [0, 1, 2], "our files to be closed")
     wait_until(lambda: os.readlink(f"/proc/{ours}/cwd") == "/", "chdir")
-    assert files(command) == sorted([0, 1, 2, writing, extra, *many])
+    assert files(command) == sorted([0, 1, 2, 3, writing, extra, *many])
     assert os.readlink(f"/proc/{command}/cwd") == str(tmp_path)
     # The pipe ends when COMMAND's end of it is closed, whatever we do.
     os.kill(command, signal.SIGKILL)
