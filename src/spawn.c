@@ -201,8 +201,9 @@ static bool next_candidate(char candidate[PATH_MAX], const char **list,
 
 /*
  * Tries the directories of PATH, until an attempt returns another error than
- * that this one is not the file. Returns that; or EACCES if it was that
- * anywhere; or ENOENT. Not inline, for only this needs a page of stack.
+ * that this one is not the file. Returns that; or EACCES if a file is there
+ * and may not be executed; or ENOENT. Not inline, for only this needs a page of
+ * stack.
  */
 static __attribute__((noinline)) int
 search_path(char **argv, int (*attempt)(const char *path, char **argv))
@@ -218,7 +219,9 @@ search_path(char **argv, int (*attempt)(const char *path, char **argv))
 
 		switch (error) {
 		case EACCES:
-			result = EACCES;
+			/* Or was it a directory that we may not search? */
+			if (look(candidate, argv) == 0)
+				result = EACCES;
 			break;
 		case ENOENT:
 		case ENOTDIR:

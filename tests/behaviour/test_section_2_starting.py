@@ -229,6 +229,16 @@ def test_path_is_searched_as_execvp_does(run, tmp_path):
     assert run("true", env={"PATH": "x" * 5000 + ":/usr/bin"}).returncode == 0
 
 
+def test_directory_that_may_not_be_searched_is_not_what_is_missing(run, tmp_path):
+    secret = tmp_path / "secret"
+    secret.mkdir(mode=0)
+    powers = "-dac_override,-dac_read_search"
+    result = run("nonsense-7", env={"PATH": f"{secret}:/usr/bin"}, before=[
+        "setpriv", "--bounding-set", powers, "--inh-caps", powers])
+    assert result.returncode == 127
+    assert says(result, "nonsense-7", errno.ENOENT)
+
+
 def test_script_without_a_shebang_is_run_by_the_shell(run, mode, tmp_path):
     script = program(tmp_path / "bare", 'echo "$0 has $*"; exit 3\n')
     result = run(*mode, script, "a b", "c")
