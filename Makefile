@@ -9,9 +9,13 @@ VERSION = 2.0.0
 
 BUILD = build
 PREFIX = /usr/local
-# A packager's flags replace these.
-CFLAGS ?= -Os -fstack-protector-strong
-LDFLAGS ?= -static -s
+# A packager's flags replace these. Measured on the static musl binary, x86-64:
+# the stack protector costs 0.8 KB; unwind tables, which nobody needs, 0.7 KB;
+# RELRO 2 KB and a page of memory, for nothing, as musl does not apply it to a
+# static program; _FORTIFY_SOURCE nothing, as musl has none. musl-gcc cannot
+# make a static-pie; with glibc it costs 48 KB.
+CFLAGS ?= -Os -fstack-protector-strong -fno-asynchronous-unwind-tables
+LDFLAGS ?= -static -s -Wl,-z,norelro
 
 # What the source needs, whatever the user's flags are.
 FLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \

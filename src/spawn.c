@@ -177,10 +177,11 @@ static int look(const char *path, char **argv)
 }
 
 /*
- * The next "directory/name" of PATH; an empty directory is the current one.
- * list points to the rest of PATH and moves on. False at the end of it.
+ * The next "directory/name" of PATH that fits in size bytes; an empty directory
+ * is the current one. list points to the rest of PATH and moves on. False at
+ * the end of it.
  */
-static bool next_candidate(char candidate[PATH_MAX], const char **list,
+static bool next_candidate(char *candidate, size_t size, const char **list,
 			   const char *name)
 {
 	while (*list) {
@@ -189,32 +190,42 @@ static bool next_candidate(char candidate[PATH_MAX], const char **list,
 		const char *slash = length == 0 ? "" : "/";
 
 		*list = directory[length] ? directory + length + 1 : NULL;
-		if (length + strlen(name) + sizeof("/") > PATH_MAX)
+		if (length + strlen(name) + sizeof("/") > size)
 			continue;
 		memcpy(candidate, directory, length);
-		format_text(candidate + length, PATH_MAX - length, "%s%s",
-			    slash, name);
+		format_text(candidate + length, size - length, "%s%s", slash,
+			    name);
 		return true;
 	}
 	return false;
 }
 
+static const char *path_or_default(void)
+{
+	const char *path = getenv("PATH");
+
+	return path ? path : "/usr/local/bin:/usr/bin:/bin";
+}
+
 /*
  * Tries the directories of PATH, until an attempt returns another error than
  * that this one is not the file. Returns that; or EACCES if a file is there
- * and may not be executed; or ENOENT. Not inline, for only this needs a page of
- * stack.
+ * and may not be executed; or ENOENT.
  */
-static __attribute__((noinline)) int
-search_path(char **argv, int (*attempt)(const char *path, char **argv))
+static int search_path(char **argv,
+		       int (*attempt)(const char *path, char **argv))
 {
-	const char *list = getenv("PATH");
-	char candidate[PATH_MAX];
+	const char *list = path_or_default();
+	/*
+	 * What is needed and not PATH_MAX at once, for a page of stack that was
+	 * touched stays resident.
+	 */
+	const size_t needed = strlen(list) + strlen(argv[0]) + sizeof("/");
+	const size_t size = needed < PATH_MAX ? needed : PATH_MAX;
+	char candidate[size];
 	int result = ENOENT;
 
-	if (list == NULL)
-		list = "/usr/local/bin:/usr/bin:/bin";
-	while (next_candidate(candidate, &list, argv[0])) {
+	while (next_candidate(candidate, size, &list, argv[0])) {
 		int error = attempt(candidate, argv);
 
 		switch (error) {
@@ -294,7 +305,8 @@ static void close_files_listed(void)
 				 sizeof(entries))) > 0) {
 		for (long at = 0; at < length;) {
 			struct dirent *entry = (void *)(entries + at);
-			int file = (int)strtol(entry->d_name, NULL, 10);
+			/* strtol is 4 KB with musl; and these are numbers. */
+			int file = atoi(entry->d_name); // NOLINT(cert-err34-c)
 
 			if (file >= FIRST_FILE_TO_CLOSE && file != directory)
 				(void)close(file);
