@@ -30,18 +30,15 @@ enum {
 static const char usage[] =
 	"Usage: dumb-init [OPTION]... [--] COMMAND [ARG]...\n"
 	"\n"
-	"Runs COMMAND as the init of a container does: passes every signal on "
-	"to "
-	"it,\n"
-	"collects orphaned processes, and ends with COMMAND's status.\n"
+	"Runs COMMAND as the init of a container: passes every signal on to\n"
+	"it, collects orphaned processes, and ends with its status.\n"
 	"\n";
 
 static const char environment[] =
 	"\n"
-	"A signal is a number (1 to 64) or a name: 15, TERM, SIGTERM, "
-	"RTMIN+3.\n"
-	"DUMB_INIT_SETSID=0 in the environment is as -c, DUMB_INIT_DEBUG=1 as "
-	"-v.\n";
+	"A signal is a number, 1 to 64, or a name: TERM, SIGTERM, RTMIN+3.\n"
+	"In the environment DUMB_INIT_SETSID=0 is as -c, DUMB_INIT_DEBUG=1\n"
+	"is as -v.\n";
 
 /* On stdout; false if it did not get there. */
 static bool print(const char *text, size_t length)
@@ -124,8 +121,8 @@ static int apply(struct options *options, const struct row *row,
 }
 
 /*
- * The words are read here and not by getopt_long(3), which costs a static musl
- * binary 8.5 KB, permutes in one C library and not in the other, and cannot
+ * What is still to be read. Not by getopt_long(3), which costs a static musl
+ * binary 8.5 KB, permutes in one C library and not in the other, and does not
  * tell which word was wrong.
  */
 struct words {

@@ -291,6 +291,16 @@ def test_signal_of_the_first_millisecond_is_never_lost(init, helper, mode):
     assert not lost, f"{len(lost)} of {TRIES} lost"
 
 
+def test_signals_are_blocked_before_the_options_are_read(run, tmp_path):
+    """PID 1 loses those that are not. Of reading an error is what strace sees."""
+    trace = tmp_path / "trace"
+    run("--nonsense", before=["strace", "-qq", "-o", str(trace), "-e",
+                              "trace=rt_sigprocmask,write"])
+    first, *_, last = trace.read_text().splitlines()
+    assert first.startswith("rt_sigprocmask(SIG_SETMASK, ~[], ")
+    assert last.startswith("write(2, ")
+
+
 def blocks_all(pid):
     """All but SIGKILL and SIGSTOP, that is."""
     try:

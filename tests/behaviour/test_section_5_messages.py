@@ -125,17 +125,21 @@ def test_stderr_that_nobody_reads_stalls_nothing(start, helper, mode, place):
     os.close(reading)
 
 
+def gets_only_what_we_send(started, signum):
+    """COMMAND does, while we cannot say a line of each signal; signum, which
+    such a line raises, among them."""
+    started.expect("ready")
+    for each in (signal.SIGUSR1, signal.SIGUSR1, signum, signal.SIGUSR1):
+        started.send(each)
+        started.expect_signals(each)
+
+
 def test_stderr_whose_reader_is_gone_sends_command_no_sigpipe(start, helper, mode):
     reading, writing = os.pipe()
     started = start("-v", *mode, helper("reporter"), stderr=writing)
     os.close(writing)
     os.close(reading)
-    started.expect("ready")
-    for _ in range(3):
-        started.send(signal.SIGUSR1)
-        started.expect_signals(signal.SIGUSR1)
-    started.send(signal.SIGPIPE)
-    started.expect_signals(signal.SIGPIPE)
+    gets_only_what_we_send(started, signal.SIGPIPE)
 
 
 def test_stderr_that_has_reached_its_limit_sends_command_no_sigxfsz(
@@ -143,12 +147,7 @@ def test_stderr_that_has_reached_its_limit_sends_command_no_sigxfsz(
     with open(tmp_path / "said", "w", encoding="ascii") as said:
         started = start("-v", *mode, helper("reporter"), stderr=said,
                         before=["prlimit", "--fsize=0"])
-    started.expect("ready")
-    for _ in range(3):
-        started.send(signal.SIGUSR1)
-        started.expect_signals(signal.SIGUSR1)
-    started.send(signal.SIGXFSZ)
-    started.expect_signals(signal.SIGXFSZ)
+    gets_only_what_we_send(started, signal.SIGXFSZ)
 
 
 def test_nothing_of_ours_reaches_stdout(run, mode):
