@@ -14,22 +14,26 @@ static void put(struct output *out, const char *text)
 		out->text[out->length++] = *text;
 }
 
-static void put_int(struct output *out, int value)
+static void put_unsigned(struct output *out, unsigned int value)
 {
-	char digits[sizeof("-2147483648")];
+	char digits[sizeof("4294967295")];
 	char *digit = digits + sizeof(digits) - 1;
-	/* The magnitude of INT_MIN fits an unsigned only. */
-	unsigned int rest =
-		value < 0 ? 0U - (unsigned int)value : (unsigned int)value;
 
 	*digit = '\0';
 	do {
-		*--digit = (char)('0' + rest % 10);
-		rest /= 10;
-	} while (rest != 0);
-	if (value < 0)
-		*--digit = '-';
+		*--digit = (char)('0' + value % 10);
+		value /= 10;
+	} while (value != 0);
 	put(out, digit);
+}
+
+static void put_int(struct output *out, int value)
+{
+	if (value < 0)
+		put(out, "-");
+	/* The magnitude of INT_MIN fits an unsigned only. */
+	put_unsigned(out, value < 0 ? 0U - (unsigned int)value
+				    : (unsigned int)value);
 }
 
 size_t format_list(char *out, size_t size, const char *format, va_list list)
@@ -46,6 +50,8 @@ size_t format_list(char *out, size_t size, const char *format, va_list list)
 			put(&output, va_arg(list, const char *));
 		else if (*format == 'd')
 			put_int(&output, va_arg(list, int));
+		else if (*format == 'u')
+			put_unsigned(&output, va_arg(list, unsigned int));
 		else
 			put(&output, "%");
 	}

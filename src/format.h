@@ -7,8 +7,9 @@
 
 /*
  * Writes the text that format describes to out, at most size bytes with the
- * NUL that always ends it; what does not fit is cut off. Knows %s, %d and %%.
- * size: at least 1. Returns the length of what was written, without the NUL.
+ * NUL that always ends it; what does not fit is cut off. Knows %s, %d, %u and
+ * %%. size: at least 1. Returns the length of what was written, without the
+ * NUL.
  */
 size_t format_text(char *out, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -3,7 +3,7 @@
 #include "log.h"
 
 enum {
-	SENDER_MAX = sizeof("PID -2147483648, UID -2147483648"),
+	SENDER_MAX = sizeof("PID -2147483648, UID 4294967295"),
 };
 
 const char *report_target(enum target target)
@@ -26,8 +26,8 @@ static void format_sender(char sender[SENDER_MAX], const siginfo_t *info)
 	case SI_USER:
 	case SI_QUEUE:
 	case SI_TKILL:
-		format_text(sender, SENDER_MAX, "PID %d, UID %d", info->si_pid,
-			    (int)info->si_uid);
+		format_text(sender, SENDER_MAX, "PID %d, UID %u", info->si_pid,
+			    info->si_uid);
 		return;
 	}
 	if (info->si_code == SI_KERNEL &&

@@ -57,8 +57,7 @@ struct rewrites {
 };
 
 enum {
-	REWRITE_UNSET =
-		0, /* nobody said anything; so a zeroed table is empty */
+	REWRITE_UNSET = 0, /* nobody said; so a zeroed table is empty */
 	REWRITE_DROP = 255,
 };
 

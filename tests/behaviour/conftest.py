@@ -51,6 +51,15 @@ def pytest_generate_tests(metafunc):
         ids=named)
 
 
+@pytest.fixture(autouse=True)
+def nothing_left_behind():
+    """A test ends what it starts. What it forgets becomes a child of PID 1, which
+    is our parent (tests/run-behaviour)."""
+    yield
+    if os.getppid() == 1:
+        wait_until(lambda: children(1) == [os.getpid()], "what the test left")
+
+
 @pytest.fixture(params=MODES)
 def mode(request):
     """The options of each mode."""

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import TIMEOUT, children, state, status_field, wait_until
+from conftest import TIMEOUT, children, end_tree, state, status_field, wait_until
 
 pytestmark = pytest.mark.cost
 
@@ -59,6 +59,27 @@ def test_system_calls_for_a_signal_passed_on(start, helper, tmp_path, mode):
     assert passing_on == ["rt_sigtimedwait", "kill"] * SIGNALS
 
 
+def test_while_command_runs_we_allocate_nothing_and_start_nothing(
+        start, helper, tmp_path, mode):
+    trace = tmp_path / "trace"
+    script = "for i in 1 2 3 4 5 6 7 8 9; do (true &); done; exec " + helper("reporter")
+    started = start(*mode, "sh", "-c", script, before=[
+        "strace", "-qq", "-o", str(trace), "-e", "signal=none"])
+    started.expect("ready")
+    ours, = children(started.pid)
+    for signum in (signal.SIGUSR1, signal.SIGTSTP, signal.SIGCONT, signal.SIGUSR1):
+        os.kill(ours, signum)
+        if signum != signal.SIGTSTP:
+            started.expect(rb"\d+ [^\n]*\n")
+    wait_until(lambda: len(children(ours)) == 1, "the orphans' ends")
+    os.kill(children(ours)[0], signal.SIGKILL)
+    assert started.status() == 128 + signal.SIGKILL
+    calls = re.findall(r"^(\w+)\(", trace.read_text(), re.M)
+    assert set(calls[calls.index("waitid"):]) <= {
+        "waitid", "rt_sigtimedwait", "kill", "getpid", "rt_sigpending",
+        "exit_group"}
+
+
 def test_no_wake_up_while_nothing_happens(start, helper, mode, place):
     started = start(*mode, helper("reporter"), place=place)
     started.expect("ready")
@@ -88,7 +109,7 @@ def test_memory_of_the_idle_program(start, helper, mode):
             fields = {line.split()[0]: line.split()[1] for line in rollup}
         resident.append(int(fields["Rss:"]))
         dirty.append(int(fields["Private_Dirty:"]))
-        started.popen.kill()
+        end_tree(started.popen.pid)
     print(f"{sorted(resident)} kB resident, {sorted(dirty)} private and dirty")
     assert statistics.median(resident) <= 40
     assert statistics.median(dirty) <= 12

@@ -68,7 +68,7 @@ def test_hand_off_sends_command_no_sighup_and_no_sigcont(start, helper, place):
         started.expect("ready")
         started.send(signal.SIGRTMAX)
         started.expect_signals(signal.SIGRTMAX)
-        started.popen.kill()
+        end_tree(started.popen.pid)
 
 
 def test_sighup_and_sigcont_after_the_hand_off_arrive(start, helper, place):
@@ -195,6 +195,14 @@ def test_terminal_of_another_session_is_left_to_it(run, mode):
         end_tree(owner.pid)
     os.close(slave)
     os.close(master)
+
+
+def test_no_failure_of_a_terminal_call_is_fatal(start, mode):
+    """Made up, for all that we or COMMAND ask of a terminal."""
+    started = start(*mode, "sh", "-c", "exit 3", terminal=True, before=[
+        "strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=ioctl",
+        "-e", "inject=ioctl:error=EIO"])
+    assert started.status() == 3
 
 
 def run_in(shell, words):

@@ -133,8 +133,9 @@ def test_signal_rewritten_to_0_is_dropped(start, helper, mode):
 
 
 def test_signal_can_be_rewritten_to_sigkill(start, mode):
-    started = start(*mode, "-r", "TERM:KILL", "sh", "-c", "trap '' TERM; echo ready;"
-                    "while :; do sleep 60; done")
+    started = start(*mode, "-r", "TERM:KILL", "sh", "-c", "trap '' TERM; echo ready; "
+                    "read line <&9", stdin=subprocess.PIPE, before=[
+                        "sh", "-c", 'exec "$@" 9<&0', "sh"])
     started.expect("ready")
     started.send(signal.SIGTERM)
     assert started.status() == 128 + signal.SIGKILL
@@ -166,7 +167,7 @@ def test_signal_reaches_the_whole_group_in_session_mode(start, place):
 
 
 def test_signal_reaches_command_alone_in_single_child_mode(start, helper):
-    started = start("-c", "sh", "-c", '"$0" & sleep 0.05; exec "$0"',
+    started = start("-c", "sh", "-c", '"$0" & exec "$0"',
                     helper("reporter"))
     first, second = (int(started.expect(rb"ready (\d+)")[1]) for _ in range(2))
     started.send(signal.SIGUSR1)

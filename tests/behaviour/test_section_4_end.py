@@ -2,7 +2,7 @@
 
 import os
 import signal
-import time
+import subprocess
 
 import pexpect
 import pytest
@@ -91,15 +91,20 @@ def test_others_outside_commands_group_are_left_alone(start):
 
 def test_we_end_at_once_and_wait_for_nobody(start, place):
     """A helper that ignores SIGTERM is no reason to stay."""
-    script = "(trap '' TERM; sleep 60) & exit 3"
-    begin = time.monotonic()
-    assert start("bash", "-c", script, place=place).status() == 3
-    assert time.monotonic() - begin < 10
+    script = "(trap '' TERM; exec sleep 60) & echo $! started; exit 3"
+    started = start("bash", "-c", script, place=place)
+    helper = int(started.expect(rb"(\d+) started")[1])
+    assert started.status() == 3
+    if place == "ordinary":
+        assert state(helper) not in "XZ"
+        os.kill(helper, signal.SIGKILL)
 
 
 def test_end_of_pid_1_ends_the_namespace(start, mode):
     started = start(*mode, "sh", "-c", "setsid sleep 60 & echo ready; read line",
-                    place="pid1")
-    # stdin is empty, so COMMAND ends by itself.
+                    place="pid1", stdin=subprocess.PIPE)
+    started.expect("ready")
+    daemon, = children(started.command)
+    started.popen.stdin.close()
     assert started.status() == 1
-    assert not children(started.popen.pid)
+    wait_until(lambda: state(daemon) == "X", "the daemon's end")

@@ -40,6 +40,8 @@ static void test_numbers(void **state)
 		format_text(out, sizeof(out), "%d", rows[i].number);
 		assert_string_equal(out, rows[i].text);
 	}
+	format_text(out, sizeof(out), "%u %u", 0U, UINT_MAX);
+	assert_string_equal(out, "0 4294967295");
 }
 
 static void test_text_that_does_not_fit_is_cut_off_and_ended(void **state)
