@@ -91,9 +91,10 @@ def test_others_outside_commands_group_are_left_alone(start):
 
 def test_we_end_at_once_and_wait_for_nobody(start, place):
     """A helper that ignores SIGTERM is no reason to stay."""
-    script = "(trap '' TERM; exec sleep 60) & echo $! started; exit 3"
-    started = start("bash", "-c", script, place=place)
+    script = "(trap '' TERM; echo $BASHPID started; exec sleep 60) & read line; exit 3"
+    started = start("bash", "-c", script, place=place, stdin=subprocess.PIPE)
     helper = int(started.expect(rb"(\d+) started")[1])
+    started.popen.stdin.close()
     assert started.status() == 3
     if place == "ordinary":
         assert state(helper) not in "XZ"
