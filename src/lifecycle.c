@@ -4,9 +4,31 @@ enum {
 	STATUS_SIGNALED = 128, /* as shells count a death by signal */
 };
 
+/* With these people ask a program to end. */
+#define ASKS_TO_END                                                            \
+	(SIGNALS_BIT(SIGTERM) | SIGNALS_BIT(SIGINT) | SIGNALS_BIT(SIGQUIT))
+
+static const struct actions nothing = { .signum = 0 };
+
 struct lifecycle lifecycle_start(const struct options *options)
 {
-	return (struct lifecycle){ .options = options };
+	return (struct lifecycle){
+		.options = options,
+		.pass_held_at = LIFECYCLE_NEVER,
+		.kill_at = LIFECYCLE_NEVER,
+		.give_up_at = LIFECYCLE_NEVER,
+	};
+}
+
+static int64_t earlier(int64_t one, int64_t other)
+{
+	return one < other ? one : other;
+}
+
+int64_t lifecycle_deadline(const struct lifecycle *lifecycle)
+{
+	return earlier(lifecycle->pass_held_at,
+		       earlier(lifecycle->kill_at, lifecycle->give_up_at));
 }
 
 static bool in_job_stop(int signum)
@@ -32,39 +54,165 @@ static int rewritten(const struct options *options, int signum)
 	return signum;
 }
 
-static struct actions signal_arrived(const struct options *options,
-				     const struct event *event)
+static struct actions pass_on(struct lifecycle *lifecycle, int signum,
+			      int64_t now)
 {
+	const struct options *options = lifecycle->options;
+	const bool running = lifecycle->phase == PHASE_RUNNING;
+	int to = rewritten(options, signum);
+
+	if (to != 0 && (ASKS_TO_END & SIGNALS_BIT(to)) &&
+	    options->kill_after_ms != DURATION_NONE &&
+	    !lifecycle->asked_to_end) {
+		lifecycle->asked_to_end = true;
+		lifecycle->kill_at = earlier(lifecycle->kill_at,
+					     now + options->kill_after_ms);
+	}
 	return (struct actions){
-		.signum = event->reached_command
-				  ? 0
-				  : rewritten(options, event->signum),
-		.target = options->mode == MODE_SESSION ? TARGET_GROUP
-							: TARGET_COMMAND,
-		.suspend = in_job_stop(event->signum),
+		.lend_terminal = running && signum == SIGCONT &&
+				 options->mode == MODE_GROUP,
+		.signum = to,
+		.target = running ? options->target : TARGET_EVERYTHING,
+		.suspend = in_job_stop(signum),
 	};
 }
 
-static struct actions command_ended(struct lifecycle *lifecycle,
-				    const struct event *event)
+/* Passes the signal on that was held back. */
+static struct actions release(struct lifecycle *lifecycle, int64_t now)
 {
-	struct actions actions = { .signum = 0 };
+	struct actions actions = pass_on(lifecycle, lifecycle->held, now);
 
-	lifecycle->ended = true;
-	lifecycle->status = event->cause == CLD_EXITED
-				    ? event->status
-				    : STATUS_SIGNALED + event->status;
-	if (lifecycle->options->mode == MODE_SESSION) {
-		actions.signum = SIGTERM;
-		actions.target = TARGET_GROUP;
-	}
+	actions.release = true;
+	lifecycle->held = 0;
+	lifecycle->pass_held_at = LIFECYCLE_NEVER;
 	return actions;
 }
 
-struct actions lifecycle_step(struct lifecycle *lifecycle,
-			      const struct event *event)
+static bool is_to_be_held(const struct lifecycle *lifecycle, int signum)
 {
-	if (event->kind == EVENT_COMMAND_ENDED)
-		return command_ended(lifecycle, event);
-	return signal_arrived(lifecycle->options, event);
+	const struct options *options = lifecycle->options;
+
+	/* In the grace period there is no COMMAND to spare any more. */
+	return signum == options->delayed && rewritten(options, signum) != 0 &&
+	       (lifecycle->phase == PHASE_RUNNING ||
+		options->grace_ms == DURATION_NONE);
+}
+
+static struct actions signal_arrived(struct lifecycle *lifecycle,
+				     const struct event *event, int64_t now)
+{
+	if (event->reached_command && lifecycle->phase == PHASE_RUNNING)
+		return (struct actions){ .suspend =
+						 in_job_stop(event->signum) };
+	if (event->signum == lifecycle->held)
+		return release(lifecycle, now);
+	if (is_to_be_held(lifecycle, event->signum)) {
+		lifecycle->held = event->signum;
+		lifecycle->pass_held_at = now + lifecycle->options->delay_ms;
+		return (struct actions){ .hold = true };
+	}
+	return pass_on(lifecycle, event->signum, now);
+}
+
+/*
+ * In a group of its own COMMAND stops without us, and a shell that we are a job
+ * of does not see it. So stop as well; but if the shell has just called us into
+ * the foreground (fg), COMMAND only lacks the terminal.
+ */
+static struct actions command_stopped(const struct event *event)
+{
+	if (!in_job_stop(event->signum))
+		return nothing;
+	if (event->place == TERMINAL_FOREGROUND)
+		return (struct actions){ .lend_terminal = true,
+					 .signum = SIGCONT,
+					 .target = TARGET_GROUP };
+	return (struct actions){ .suspend =
+					 event->place == TERMINAL_BACKGROUND };
+}
+
+static int exit_status(const struct options *options, const struct event *event)
+{
+	int status = event->cause == CLD_EXITED
+			     ? event->status
+			     : STATUS_SIGNALED + event->status;
+
+	return (uint8_t)(status + options->status_change[status]);
+}
+
+static struct actions command_ended(struct lifecycle *lifecycle,
+				    const struct event *event, int64_t now)
+{
+	const struct options *options = lifecycle->options;
+	const bool grace = options->grace_ms != DURATION_NONE;
+	struct actions actions = nothing;
+
+	lifecycle->status = exit_status(options, event);
+	lifecycle->phase = grace || options->wait_all ? PHASE_LEFT : PHASE_OVER;
+	actions.take_terminal_back =
+		options->mode == MODE_GROUP || (options->mode == MODE_SESSION &&
+						lifecycle->phase == PHASE_LEFT);
+	if (grace) {
+		lifecycle->held = 0;
+		lifecycle->pass_held_at = LIFECYCLE_NEVER;
+		lifecycle->kill_at =
+			earlier(lifecycle->kill_at, now + options->grace_ms);
+		actions.signum = SIGTERM;
+		actions.target = TARGET_EVERYTHING;
+		actions.wake = true;
+	} else if (!options->wait_all && options->mode != MODE_SINGLE_CHILD &&
+		   options->target != TARGET_COMMAND) {
+		actions.signum = SIGTERM;
+		actions.target = TARGET_GROUP;
+	}
+	/* What came to be since then is not to stay longer than the rest. */
+	if (lifecycle->killed)
+		lifecycle->kill_at = now;
+	return actions;
+}
+
+/*
+ * SIGKILL for everything. When COMMAND has ended it is sent again and again,
+ * for what was being born meanwhile. But what is stuck in the kernel does not
+ * die even so, and does not hold us for ever.
+ */
+static struct actions time_is_up(struct lifecycle *lifecycle, int64_t now)
+{
+	const bool first = !lifecycle->killed;
+
+	if (now >= lifecycle->give_up_at) {
+		lifecycle->phase = PHASE_OVER;
+		return nothing;
+	}
+	lifecycle->killed = true;
+	lifecycle->kill_at = LIFECYCLE_NEVER;
+	if (lifecycle->phase == PHASE_LEFT) {
+		lifecycle->kill_at = now + LIFECYCLE_KILL_AGAIN_MS;
+		lifecycle->give_up_at = earlier(lifecycle->give_up_at,
+						now + LIFECYCLE_GIVE_UP_MS);
+	}
+	return (struct actions){ .signum = SIGKILL,
+				 .target = TARGET_EVERYTHING,
+				 .last_resort = first };
+}
+
+struct actions lifecycle_step(struct lifecycle *lifecycle,
+			      const struct event *event, int64_t now)
+{
+	switch (event->kind) {
+	case EVENT_SIGNAL:
+		return signal_arrived(lifecycle, event, now);
+	case EVENT_COMMAND_STOPPED:
+		return command_stopped(event);
+	case EVENT_COMMAND_ENDED:
+		return command_ended(lifecycle, event, now);
+	case EVENT_NOTHING_LEFT:
+		lifecycle->phase = PHASE_OVER;
+		return nothing;
+	case EVENT_DEADLINE:
+		if (now >= lifecycle->pass_held_at)
+			return release(lifecycle, now);
+		return time_is_up(lifecycle, now);
+	}
+	return nothing;
 }

@@ -6,42 +6,73 @@
 #define LIFECYCLE_H
 
 #include "options.h"
+#include "terminal.h"
 
+#define LIFECYCLE_NEVER INT64_MAX
+
+enum {
+	LIFECYCLE_KILL_AGAIN_MS = 20, /* between one SIGKILL and the next */
+	LIFECYCLE_GIVE_UP_MS = 1000,  /* from the first SIGKILL to our end */
+};
+
+/* Times are in milliseconds, of a clock that is not set, and may be NEVER. */
 struct lifecycle {
 	const struct options *options;
-	bool ended; /* COMMAND has; so are we to, with status */
+	enum phase {
+		PHASE_RUNNING, /* COMMAND is */
+		PHASE_LEFT,    /* COMMAND has ended, others are left */
+		PHASE_OVER,    /* we end, with status */
+	} phase;
 	int status;
+	int held; /* the signal that is held back; 0 for none */
+	int64_t pass_held_at;
+	bool asked_to_end; /* SIGTERM, SIGINT or SIGQUIT was passed on */
+	bool killed;       /* everything got SIGKILL */
+	int64_t kill_at;
+	int64_t give_up_at;
 };
 
 struct event {
 	enum {
-		EVENT_SIGNAL,        /* signum arrived, not SIGCHLD */
-		EVENT_COMMAND_ENDED, /* cause and status say how */
+		EVENT_SIGNAL,          /* signum arrived, not SIGCHLD */
+		EVENT_COMMAND_STOPPED, /* by signum; we are at place */
+		EVENT_COMMAND_ENDED,   /* cause and status say how */
+		EVENT_NOTHING_LEFT,    /* of COMMAND and all others */
+		EVENT_DEADLINE,        /* it has come, lifecycle_deadline */
 	} kind;
 	int signum;
 	/* COMMAND has it already: the terminal sent it to our whole group. */
 	bool reached_command;
+	enum terminal_place place;
 	int cause;  /* CLD_EXITED, CLD_KILLED or CLD_DUMPED, waitid(2) */
 	int status; /* its exit status, or the signal that killed it */
 };
 
-enum target {
-	TARGET_COMMAND, /* COMMAND alone */
-	TARGET_GROUP,   /* COMMAND's process group */
-};
-
 /* To be carried out in this order. */
 struct actions {
+	bool hold;    /* keep what came with this signal */
+	bool release; /* signum is for the one that was kept */
+	/* Bring COMMAND's group into the foreground, if we are there. */
+	bool lend_terminal;
 	int signum; /* to send to the target; 0 for none */
 	enum target target;
-	bool suspend; /* stop ourselves until SIGCONT */
+	bool wake;               /* send SIGCONT behind it */
+	bool last_resort;        /* this SIGKILL is the first */
+	bool suspend;            /* stop ourselves until SIGCONT */
+	bool take_terminal_back; /* from COMMAND, for we are still here */
 };
 
 /* COMMAND runs. */
 struct lifecycle lifecycle_start(const struct options *options);
 
-/* Takes an event in and says what to do about it. */
+/*
+ * When the next deadline is; NEVER if there is none. It may have passed; then
+ * EVENT_DEADLINE is due.
+ */
+int64_t lifecycle_deadline(const struct lifecycle *lifecycle);
+
+/* Takes an event in, which happens now, and says what to do about it. */
 struct actions lifecycle_step(struct lifecycle *lifecycle,
-			      const struct event *event);
+			      const struct event *event, int64_t now);
 
 #endif

@@ -3,17 +3,41 @@
 #define OPTIONS_H
 
 #include "log.h"
+#include "numbers.h"
 #include "signals.h"
 
 enum mode {
-	MODE_SESSION, /* COMMAND leads a session; its group is the target */
-	MODE_SINGLE_CHILD, /* COMMAND stays where we are; it is the target */
+	MODE_SESSION,      /* COMMAND leads a session */
+	MODE_GROUP,        /* COMMAND leads a process group of our session */
+	MODE_SINGLE_CHILD, /* COMMAND stays where we are */
+};
+
+/* Whom a signal is passed on to. */
+enum target {
+	TARGET_COMMAND,    /* COMMAND alone */
+	TARGET_GROUP,      /* COMMAND's process group */
+	TARGET_EVERYTHING, /* every process that we are here for */
+};
+
+enum {
+	DURATION_NONE = NUMBERS_NONE, /* not asked for; 0 is at once */
+	STATUSES = 256,
 };
 
 struct options {
 	enum mode mode;
+	enum target target;
 	enum log_level level;
+	bool wait_all;
+	bool warn_on_reap;
+	int parent_death_signal; /* 0 for none */
+	int delayed;             /* the signal to hold back; 0 for none */
+	int64_t delay_ms;        /* for how long */
+	int64_t grace_ms;        /* or DURATION_NONE */
+	int64_t kill_after_ms;   /* or DURATION_NONE */
 	struct rewrites rewrites;
+	/* What to add to a status, modulo 256, to end with another. */
+	uint8_t status_change[STATUSES];
 	/*
 	 * COMMAND and its arguments, NULL at the end. command[-1] is a word
 	 * of argv too, one that is done with.

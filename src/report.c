@@ -1,22 +1,34 @@
-#include "report.h"
+#include <string.h>
+
 #include "format.h"
 #include "log.h"
+#include "report.h"
 
 enum {
 	SENDER_MAX = sizeof("PID -2147483648, UID 4294967295"),
+	TARGET_MAX = sizeof("group -2147483648"),
 };
 
-const char *report_target(enum target target)
+static const char *const modes[] = {
+	[MODE_SESSION] = "in a session of its own",
+	[MODE_GROUP] = "in a process group of its own",
+	[MODE_SINGLE_CHILD] = "as a single child",
+};
+
+static void format_target(char text[TARGET_MAX], enum target target,
+			  pid_t command)
 {
-	return target == TARGET_GROUP ? "group" : "PID";
+	if (target == TARGET_EVERYTHING)
+		format_text(text, TARGET_MAX, "everything");
+	else
+		format_text(text, TARGET_MAX, "%s %d",
+			    target == TARGET_GROUP ? "group" : "PID", command);
 }
 
 void report_start(const struct options *options, pid_t pid)
 {
 	log_verbose("started %s %s: PID %d", options->command[0],
-		    options->mode == MODE_SESSION ? "in a session of its own"
-						  : "as a single child",
-		    pid);
+		    modes[options->mode], pid);
 }
 
 /* Only for these si_codes is there a sender, sigaction(2). */
@@ -38,49 +50,79 @@ static void format_sender(char sender[SENDER_MAX], const siginfo_t *info)
 }
 
 static void report_signal(const struct event *event, const siginfo_t *info,
-			  const struct actions *actions, pid_t command)
+			  const struct actions *actions, const char *target)
 {
-	const struct signal_name name = signals_name(event->signum);
+	const struct signal_name name = signals_name(info->si_signo);
 	char sender[SENDER_MAX];
 
 	format_sender(sender, info);
 	if (event->reached_command)
 		log_verbose("%s from %s: COMMAND has it already", name.text,
 			    sender);
+	else if (actions->hold)
+		log_verbose("%s from %s: held back", name.text, sender);
 	else if (actions->signum == 0)
 		log_verbose("%s from %s: dropped", name.text, sender);
-	else if (actions->signum == event->signum)
-		log_verbose("%s from %s: passed on to %s %d", name.text, sender,
-			    report_target(actions->target), command);
+	else if (actions->signum == info->si_signo)
+		log_verbose("%s from %s: passed on to %s", name.text, sender,
+			    target);
 	else
-		log_verbose("%s from %s: passed on to %s %d as %s", name.text,
-			    sender, report_target(actions->target), command,
-			    signals_name(actions->signum).text);
+		log_verbose("%s from %s: passed on to %s as %s", name.text,
+			    sender, target, signals_name(actions->signum).text);
+}
+
+static void report_deadline(const struct actions *actions)
+{
+	if (actions->signum == 0)
+		log_warning(
+			"SIGKILL does not end what is left: ending without");
+	else if (actions->last_resort)
+		log_warning("time is up: SIGKILL to everything");
 }
 
 void report_actions(const struct event *event, const siginfo_t *info,
 		    const struct actions *actions, pid_t command)
 {
+	char target[TARGET_MAX];
+
+	if (event->kind == EVENT_DEADLINE && !actions->release)
+		report_deadline(actions);
 	if (!log_says(LOG_VERBOSE))
 		return;
-	if (event->kind == EVENT_SIGNAL)
-		report_signal(event, info, actions, command);
-	else if (actions->signum != 0)
-		log_verbose("COMMAND has ended: %s to %s %d",
-			    signals_name(actions->signum).text,
-			    report_target(actions->target), command);
+	format_target(target, actions->target, command);
+	if (info)
+		report_signal(event, info, actions, target);
+	else if (event->kind == EVENT_COMMAND_ENDED && actions->signum != 0)
+		log_verbose("COMMAND has ended: %s to %s",
+			    signals_name(actions->signum).text, target);
 	if (actions->suspend)
 		log_verbose("stopping ourselves until SIGCONT");
 }
 
-void report_death(const char *who, const siginfo_t *dead)
+void report_refusal(const struct actions *actions, pid_t command, int error)
 {
-	if (!log_says(LOG_VERBOSE))
+	char target[TARGET_MAX];
+
+	format_target(target, actions->target, command);
+	log_warning("cannot pass %s on to %s: %s",
+		    signals_name(actions->signum).text, target,
+		    strerror(error));
+}
+
+void report_death(const struct options *options, const siginfo_t *dead,
+		  pid_t command)
+{
+	const bool orphan = dead->si_pid != command;
+	const char *who = orphan ? "orphan" : "COMMAND";
+	const enum log_level level =
+		orphan && options->warn_on_reap ? LOG_WARNING : LOG_VERBOSE;
+
+	if (!log_says(level))
 		return;
 	if (dead->si_code == CLD_EXITED)
-		log_verbose("%s, PID %d, ended with status %d", who,
-			    dead->si_pid, dead->si_status);
+		log_say(level, "%s, PID %d, ended with status %d", who,
+			dead->si_pid, dead->si_status);
 	else
-		log_verbose("%s, PID %d, was killed by %s", who, dead->si_pid,
-			    signals_name(dead->si_status).text);
+		log_say(level, "%s, PID %d, was killed by %s", who,
+			dead->si_pid, signals_name(dead->si_status).text);
 }

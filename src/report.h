@@ -1,4 +1,7 @@
-/* What --verbose says. Without it these functions cost a comparison. */
+/*
+ * What we say while COMMAND runs. What only --verbose says costs a comparison
+ * without it.
+ */
 #ifndef REPORT_H
 #define REPORT_H
 
@@ -6,20 +9,22 @@
 
 #include "lifecycle.h"
 
-/* "group" or "PID": what the number of a target is. */
-const char *report_target(enum target target);
-
 /* COMMAND, name, runs as pid. */
 void report_start(const struct options *options, pid_t pid);
 
 /*
- * What becomes of a signal, or of COMMAND's group when COMMAND has ended: info
- * came with the signal, and is NULL at the end.
+ * What becomes of an event. info came with the signal that the event or the
+ * actions are about, and is NULL if there is none. command: COMMAND's PID.
  */
 void report_actions(const struct event *event, const siginfo_t *info,
 		    const struct actions *actions, pid_t command);
 
-/* What waitid(2) says of a child: "COMMAND" or "orphan". */
-void report_death(const char *who, const siginfo_t *dead);
+/* A warning: the target did not get its signal, by error (an errno). */
+void report_refusal(const struct actions *actions, pid_t command, int error);
+
+/* What waitid(2) says of a child; with --warn-on-reap a warning if an orphan.
+ */
+void report_death(const struct options *options, const siginfo_t *dead,
+		  pid_t command);
 
 #endif

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "format.h"
+#include "numbers.h"
 #include "signals.h"
 
 /* As in signal(7). SIGSTKFLT and SIGPWR are not on every processor. */
@@ -35,23 +36,6 @@ static const struct {
 	int signum;
 } synonyms[] = { { "IOT", SIGABRT }, { "CLD", SIGCHLD }, { "POLL", SIGIO } };
 
-/* Decimal digits and nothing else, at most max; -1 if it is not that. */
-static int parse_number(const char *text, int max)
-{
-	int number = 0;
-
-	if (*text == '\0')
-		return -1;
-	for (; *text != '\0'; text++) {
-		if (*text < '0' || *text > '9')
-			return -1;
-		number = number * 10 + (*text - '0');
-		if (number > max)
-			return -1;
-	}
-	return number;
-}
-
 /* "RTMIN", "RTMIN+N", "RTMAX" or "RTMAX-N". */
 static int parse_realtime(const char *text)
 {
@@ -65,16 +49,22 @@ static int parse_realtime(const char *text)
 	if (*text != '\0') {
 		if (*text != (from_min ? '+' : '-'))
 			return SIGNALS_NONE;
-		offset = parse_number(text + 1, last);
+		offset = numbers_parse(text + 1, last);
 		if (offset < 0)
 			return SIGNALS_NONE;
 	}
 	return from_min ? SIGNALS_RTMIN + offset : SIGNALS_RTMAX - offset;
 }
 
+/* By the other function of libc that does it, as one is enough to carry. */
+static bool is_name(const char *text, const char *name)
+{
+	return *text != '\0' && strncasecmp(text, name, SIZE_MAX) == 0;
+}
+
 int signals_parse(const char *text)
 {
-	int signum = parse_number(text, SIGNALS_RTMAX);
+	int signum = numbers_parse(text, SIGNALS_RTMAX);
 
 	if (signum >= 0)
 		return signum == 0 ? SIGNALS_NONE : signum;
@@ -82,11 +72,11 @@ int signals_parse(const char *text)
 		text += 3;
 	for (signum = 1; signum < NAMES; signum++) {
 		/* A gap in the table is an empty name, and so no match. */
-		if (*text != '\0' && strcasecmp(text, names[signum]) == 0)
+		if (is_name(text, names[signum]))
 			return signum;
 	}
 	for (size_t i = 0; i < sizeof(synonyms) / sizeof(synonyms[0]); i++) {
-		if (strcasecmp(text, synonyms[i].name) == 0)
+		if (is_name(text, synonyms[i].name))
 			return synonyms[i].signum;
 	}
 	return parse_realtime(text);
@@ -113,23 +103,30 @@ struct signal_name signals_name(int signum)
 	return name;
 }
 
-bool signals_rewrite(struct rewrites *rewrites, const char *text)
+bool signals_rewrite(struct rewrites *rewrites, const char *from_text,
+		     const char *to_text)
 {
-	char from_text[sizeof(struct signal_name)];
-	const char *colon = strchr(text, ':');
-	int from, to;
+	int from = signals_parse(from_text);
+	int to = strcmp(to_text, "0") == 0 ? REWRITE_DROP
+					   : signals_parse(to_text);
 
-	if (colon == NULL || (size_t)(colon - text) >= sizeof(from_text))
-		return false;
-	format_text(from_text, (size_t)(colon - text) + 1, "%s", text);
-	from = signals_parse(from_text);
-	to = strcmp(colon + 1, "0") == 0 ? REWRITE_DROP
-					 : signals_parse(colon + 1);
 	if (from == SIGNALS_NONE || to == SIGNALS_NONE)
 		return false;
 	rewrites->to[from] = (uint8_t)to;
 	return true;
 }
+
+/*
+ * What these system calls take. On 32-bit processors libc's struct timespec has
+ * grown, for dates after 2038, and musl names the old call anew.
+ */
+struct kernel_timespec {
+	long sec, nsec;
+};
+
+#ifndef SYS_clock_gettime
+#define SYS_clock_gettime SYS_clock_gettime32
+#endif
 
 static long set_mask(const uint64_t *mask, uint64_t *old)
 {
@@ -163,16 +160,31 @@ void signals_hand_back(const struct inherited *inherited)
 	(void)set_mask(&inherited->mask, NULL);
 }
 
-bool signals_wait(siginfo_t *info)
+bool signals_wait(siginfo_t *info, int64_t timeout_ms)
 {
 	const uint64_t all = SIGNALS_ALL;
+	const struct kernel_timespec timeout = {
+		.sec = (long)(timeout_ms / 1000),
+		.nsec = (long)(timeout_ms % 1000 * 1000000),
+	};
 
-	return syscall(SYS_rt_sigtimedwait, &all, info, NULL, sizeof(all)) > 0;
+	return syscall(SYS_rt_sigtimedwait, &all, info,
+		       timeout_ms == SIGNALS_FOREVER ? NULL : &timeout,
+		       sizeof(all)) > 0;
+}
+
+int64_t signals_clock(void)
+{
+	struct kernel_timespec now;
+
+	/* libc's would first look for the vDSO, in 1 KB of code. */
+	(void)syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+	return (int64_t)now.sec * 1000 + now.nsec / 1000000;
 }
 
 bool signals_take(uint64_t set, siginfo_t *info)
 {
-	const struct timespec now = { 0, 0 };
+	const struct kernel_timespec now = { 0, 0 };
 
 	return syscall(SYS_rt_sigtimedwait, &set, info, &now, sizeof(set)) > 0;
 }

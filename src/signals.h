@@ -18,6 +18,7 @@ enum {
 	SIGNALS_RTMIN = 34, /* signal(7); libc's SIGRTMIN may differ */
 	SIGNALS_RTMAX = 64,
 	SIGNALS_NONE = -1,
+	SIGNALS_FOREVER = -1, /* a timeout that never comes */
 };
 
 #define SIGNALS_ALL (~UINT64_C(0))
@@ -62,10 +63,11 @@ enum {
 };
 
 /*
- * Adds a rewrite "FROM:TO"; TO "0" drops the signal. Returns false, and adds
- * nothing, when text is not that.
+ * Adds a rewrite of one signal to another; to "0" drops it. Returns false, and
+ * adds nothing, when one of them is none.
  */
-bool signals_rewrite(struct rewrites *rewrites, const char *text);
+bool signals_rewrite(struct rewrites *rewrites, const char *from,
+		     const char *to);
 
 /* What we were started with, to be COMMAND's again. */
 struct inherited {
@@ -84,10 +86,14 @@ bool signals_take_over(struct inherited *inherited);
 void signals_hand_back(const struct inherited *inherited);
 
 /*
- * The next signal, whichever it is; sleeps until there is one. Fills info.
- * Returns false when interrupted (we were stopped and continued, or traced).
+ * The next signal, whichever it is; sleeps until there is one, or for
+ * timeout_ms. Fills info. Returns false when that time is over, or when
+ * interrupted (we were stopped and continued, or traced).
  */
-bool signals_wait(siginfo_t *info);
+bool signals_wait(siginfo_t *info, int64_t timeout_ms);
+
+/* The clock that signals_wait goes by, in ms. Nobody sets it. */
+int64_t signals_clock(void);
 
 /*
  * Takes one pending signal of the set and fills info. Returns false at once

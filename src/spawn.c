@@ -1,11 +1,8 @@
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -14,7 +11,9 @@
 
 #include "format.h"
 #include "log.h"
+#include "proc.h"
 #include "spawn.h"
+#include "terminal.h"
 
 /* close_range(2); the number is the same on every processor we build for. */
 #ifndef SYS_close_range
@@ -52,36 +51,6 @@ struct start {
 	 */
 	volatile int error;
 };
-
-/*
- * Gives up the terminal, if it is our session's and the session is ours, so
- * that COMMAND's new session can have it.
- *
- * TIOCNOTTY sends SIGHUP and SIGCONT to the foreground group, which we are in
- * (ioctl_tty(2)). They are pending when the call returns and are taken back
- * there and then, unless they were pending before: then they are for COMMAND.
- * So are the stop signals that the SIGCONT has discarded (signal(7)).
- */
-static void give_up_terminal(void)
-{
-	const uint64_t raised = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGCONT);
-	const int job_stop[] = { SIGTSTP, SIGTTIN, SIGTTOU };
-	uint64_t before;
-	siginfo_t own;
-	pid_t leader;
-
-	if (ioctl(STDIN_FILENO, TIOCGSID, &leader) < 0 || leader != getpid())
-		return;
-	before = signals_pending();
-	if (ioctl(STDIN_FILENO, TIOCNOTTY) < 0)
-		return;
-	while (signals_take(raised & ~before, &own))
-		; /* one or both */
-	for (size_t i = 0; i < sizeof(job_stop) / sizeof(job_stop[0]); i++) {
-		if (before & SIGNALS_BIT(job_stop[i]))
-			(void)kill(leader, job_stop[i]);
-	}
-}
 
 /*
  * In single-child mode what the terminal sends reaches COMMAND and us alike,
@@ -267,8 +236,12 @@ static int become_command(void *argument)
 
 	if (start->options->mode == MODE_SESSION) {
 		(void)setsid(); /* cannot fail: a new process leads no group */
-		/* COMMAND does without a terminal that it cannot have. */
-		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);
+		terminal_take();
+	} else if (start->options->mode == MODE_GROUP) {
+		pid_t ours = getpgrp();
+
+		(void)setpgid(0, 0); /* cannot fail either */
+		(void)terminal_hand_over(ours, getpid());
 	}
 	hand_over_variables(start);
 	signals_hand_back(start->inherited);
@@ -288,32 +261,11 @@ static int explain_failure(const struct start *start)
 	return STATUS_NOT_RUNNABLE;
 }
 
-/* The numbers of our open files are the names in /proc/self/fd, proc(5). */
-static void close_files_listed(void)
+static void close_file(int file, int directory, void *argument)
 {
-	_Alignas(struct dirent) char entries[1024];
-	int directory = open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
-	long length;
-
-	if (directory < 0)
-		return;
-	/*
-	 * Closing while we read makes us miss none: the kernel goes on behind
-	 * the last number.
-	 */
-	while ((length = syscall(SYS_getdents64, directory, entries,
-				 sizeof(entries))) > 0) {
-		for (long at = 0; at < length;) {
-			struct dirent *entry = (void *)(entries + at);
-			/* strtol is 4 KB with musl; and these are numbers. */
-			int file = atoi(entry->d_name); // NOLINT(cert-err34-c)
-
-			if (file >= FIRST_FILE_TO_CLOSE && file != directory)
-				(void)close(file);
-			at += entry->d_reclen;
-		}
-	}
-	(void)close(directory);
+	(void)argument;
+	if (file >= FIRST_FILE_TO_CLOSE && file != directory)
+		(void)close(file);
 }
 
 /*
@@ -323,8 +275,12 @@ static void close_files_listed(void)
 static void let_go(void)
 {
 	(void)!chdir("/");
+	/*
+	 * Before Linux 5.9 one by one. Closing files while they are listed
+	 * misses none: the kernel goes on behind the last number.
+	 */
 	if (syscall(SYS_close_range, FIRST_FILE_TO_CLOSE, ~0U, 0) < 0)
-		close_files_listed(); /* before Linux 5.9 */
+		(void)proc_each_number("/proc/self/fd", close_file, NULL);
 }
 
 /*
@@ -365,9 +321,11 @@ pid_t spawn(const struct options *options, const struct inherited *inherited,
 
 	/* Not needed as PID 1; there, and before Linux 3.4, no matter. */
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	if (options->parent_death_signal != 0)
+		(void)prctl(PR_SET_PDEATHSIG, options->parent_death_signal);
 	if (options->mode == MODE_SESSION)
-		give_up_terminal();
-	else
+		terminal_give_up();
+	else if (options->mode == MODE_SINGLE_CHILD)
 		claim_early_signals();
 	pid = start_command(&start);
 	if (pid < 0) {

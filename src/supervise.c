@@ -5,12 +5,21 @@
 
 #include "lifecycle.h"
 #include "log.h"
+#include "processes.h"
 #include "report.h"
 #include "supervise.h"
+#include "terminal.h"
+
+enum {
+	/* How often we look after processes whose end nobody tells us. */
+	STRANGERS_MS = 20,
+};
 
 struct supervisor {
 	struct lifecycle lifecycle;
-	pid_t command;
+	pid_t command;  /* 0 when it has been collected */
+	siginfo_t held; /* what came with the signal that is held back */
+	bool strangers; /* of all the rest none is our child */
 };
 
 static bool send_with_value(pid_t pid, int signum, const siginfo_t *value)
@@ -21,29 +30,35 @@ static bool send_with_value(pid_t pid, int signum, const siginfo_t *value)
 	return errno == EAGAIN && kill(pid, signum) == 0;
 }
 
+static bool send(const struct supervisor *supervisor,
+		 const struct actions *actions, const siginfo_t *info)
+{
+	const pid_t pid = supervisor->command;
+
+	switch (actions->target) {
+	case TARGET_EVERYTHING:
+		return processes_signal(pid, actions->signum, actions->wake);
+	case TARGET_GROUP:
+		return kill(-pid, actions->signum) == 0;
+	case TARGET_COMMAND:
+		if (info && info->si_code == SI_QUEUE)
+			return send_with_value(pid, actions->signum, info);
+		return kill(pid, actions->signum) == 0;
+	}
+	return true;
+}
+
 /* info: what came with the signal; NULL for one that is our own. */
 static void pass_on(const struct supervisor *supervisor,
 		    const struct actions *actions, const siginfo_t *info)
 {
-	pid_t pid = supervisor->command;
-	bool sent;
-
-	if (actions->target == TARGET_GROUP)
-		sent = kill(-pid, actions->signum) == 0;
-	else if (info && info->si_code == SI_QUEUE)
-		sent = send_with_value(pid, actions->signum, info);
-	else
-		sent = kill(pid, actions->signum) == 0;
 	/*
 	 * Not because nobody is there: until we collect it COMMAND is a zombie
 	 * at least, which takes signals. When it has ended, though, it may be
 	 * the zombie that refuses.
 	 */
-	if (!sent && info)
-		log_warning("cannot pass %s on to %s %d: %s",
-			    signals_name(actions->signum).text,
-			    report_target(actions->target), pid,
-			    strerror(errno));
+	if (!send(supervisor, actions, info) && (info || actions->wake))
+		report_refusal(actions, supervisor->command, errno);
 }
 
 /*
@@ -59,15 +74,44 @@ static void suspend(void)
 		(void)kill(self, SIGSTOP);
 }
 
+/* Now, for what is timed; a signal that is passed on at once costs no clock. */
+static int64_t time_of(const struct event *event, const struct options *options)
+{
+	const bool timed = options->delayed != 0 ||
+			   options->kill_after_ms != DURATION_NONE ||
+			   (options->grace_ms != DURATION_NONE &&
+			    event->kind != EVENT_SIGNAL);
+
+	return timed ? signals_clock() : 0;
+}
+
+static void take_terminal_back(const struct supervisor *supervisor)
+{
+	if (supervisor->lifecycle.options->mode == MODE_SESSION)
+		terminal_take();
+	else
+		(void)terminal_hand_over(supervisor->command, getpgrp());
+}
+
+/* info: what came with a signal; NULL for an event that is none. */
 static void handle(struct supervisor *supervisor, const struct event *event,
 		   const siginfo_t *info)
 {
-	const struct actions actions =
-		lifecycle_step(&supervisor->lifecycle, event);
+	struct lifecycle *lifecycle = &supervisor->lifecycle;
+	const struct actions actions = lifecycle_step(
+		lifecycle, event, time_of(event, lifecycle->options));
 
+	if (actions.hold)
+		supervisor->held = *info;
+	if (actions.release)
+		info = &supervisor->held;
 	report_actions(event, info, &actions, supervisor->command);
+	if (actions.lend_terminal)
+		(void)terminal_hand_over(getpgrp(), supervisor->command);
 	if (actions.signum != 0)
 		pass_on(supervisor, &actions, info);
+	if (actions.take_terminal_back)
+		take_terminal_back(supervisor);
 	if (actions.suspend)
 		suspend();
 }
@@ -106,23 +150,23 @@ static void forward(struct supervisor *supervisor, const siginfo_t *info)
  * Collects every dead child, for however many of them one SIGCHLD stood. Each
  * is looked at first: as long as COMMAND is not collected its PID stays its
  * own, and a signal to its group cannot hit another. __WALL: we may have
- * children that we did not start, of any kind of clone(2).
+ * children that we did not start, of any kind of clone(2). Returns whether a
+ * child is left.
  */
-static void reap(struct supervisor *supervisor)
+static bool reap(struct supervisor *supervisor)
 {
 	const int dead_now = WEXITED | WNOHANG | __WALL;
 	siginfo_t dead;
 
 	for (;;) {
-		bool command;
-
 		dead.si_pid = 0;
-		if (waitid(P_ALL, 0, &dead, dead_now | WNOWAIT) < 0 ||
-		    dead.si_pid == 0)
-			return;
-		command = dead.si_pid == supervisor->command;
-		report_death(command ? "COMMAND" : "orphan", &dead);
-		if (command) {
+		if (waitid(P_ALL, 0, &dead, dead_now | WNOWAIT) < 0)
+			return false;
+		if (dead.si_pid == 0)
+			return true;
+		report_death(supervisor->lifecycle.options, &dead,
+			     supervisor->command);
+		if (dead.si_pid == supervisor->command) {
 			const struct event event = {
 				.kind = EVENT_COMMAND_ENDED,
 				.cause = dead.si_code,
@@ -130,10 +174,81 @@ static void reap(struct supervisor *supervisor)
 			};
 
 			handle(supervisor, &event, NULL);
+			supervisor->command = 0;
 		}
-		if (waitid(P_PID, (id_t)dead.si_pid, &dead, dead_now) < 0)
-			return;
+		(void)waitid(P_PID, (id_t)dead.si_pid, &dead, dead_now);
 	}
+}
+
+/* If COMMAND was stopped. A SIGCONT that waits for us means: not any more. */
+static void notice_stop(struct supervisor *supervisor)
+{
+	siginfo_t stopped = { .si_pid = 0 };
+
+	if (waitid(P_PID, (id_t)supervisor->command, &stopped,
+		   WSTOPPED | WNOHANG) == 0 &&
+	    stopped.si_pid != 0 &&
+	    !(signals_pending() & SIGNALS_BIT(SIGCONT))) {
+		const struct event event = {
+			.kind = EVENT_COMMAND_STOPPED,
+			.signum = stopped.si_status,
+			.place = terminal_place(),
+		};
+
+		handle(supervisor, &event, NULL);
+	}
+}
+
+/* Sees to our children, and notices when nothing is left. */
+static void look_after_children(struct supervisor *supervisor)
+{
+	const struct lifecycle *lifecycle = &supervisor->lifecycle;
+	const bool children = reap(supervisor);
+
+	if (lifecycle->phase == PHASE_RUNNING &&
+	    lifecycle->options->mode == MODE_GROUP)
+		notice_stop(supervisor);
+	if (lifecycle->phase != PHASE_LEFT)
+		return;
+	supervisor->strangers = !children && processes_left();
+	if (!children && !supervisor->strangers) {
+		const struct event event = { .kind = EVENT_NOTHING_LEFT };
+
+		handle(supervisor, &event, NULL);
+	}
+}
+
+/* In ms, or SIGNALS_FOREVER. */
+static int64_t time_left(const struct supervisor *supervisor)
+{
+	const struct lifecycle *lifecycle = &supervisor->lifecycle;
+	const int64_t deadline = lifecycle_deadline(lifecycle);
+	int64_t left = LIFECYCLE_NEVER;
+
+	if (deadline != LIFECYCLE_NEVER)
+		left = deadline - signals_clock();
+	if (supervisor->strangers && left > STRANGERS_MS)
+		left = STRANGERS_MS;
+	if (left == LIFECYCLE_NEVER)
+		return SIGNALS_FOREVER;
+	return left < 0 ? 0 : left;
+}
+
+/* Returns whether a child may have died or stopped. */
+static bool wait_for_event(struct supervisor *supervisor)
+{
+	static const struct event deadline = { .kind = EVENT_DEADLINE };
+	const int64_t left = time_left(supervisor);
+	siginfo_t info;
+
+	if (left == 0)
+		handle(supervisor, &deadline, NULL);
+	else if (signals_wait(&info, left)) {
+		if (info.si_signo == SIGCHLD)
+			return true;
+		forward(supervisor, &info);
+	}
+	return false;
 }
 
 int supervise(const struct options *options, pid_t command)
@@ -142,18 +257,14 @@ int supervise(const struct options *options, pid_t command)
 		.lifecycle = lifecycle_start(options),
 		.command = command,
 	};
-	siginfo_t info;
 
 	report_start(options, command);
 	/* Who exec'ed us may have left us a zombie; no SIGCHLD tells of it. */
-	reap(&supervisor);
-	while (!supervisor.lifecycle.ended) {
-		if (!signals_wait(&info))
-			continue;
-		if (info.si_signo == SIGCHLD)
-			reap(&supervisor);
-		else
-			forward(&supervisor, &info);
+	look_after_children(&supervisor);
+	while (supervisor.lifecycle.phase != PHASE_OVER) {
+		if (wait_for_event(&supervisor) ||
+		    supervisor.lifecycle.phase == PHASE_LEFT)
+			look_after_children(&supervisor);
 	}
 	return supervisor.lifecycle.status;
 }

@@ -19,7 +19,7 @@ import pytest
 
 TIMEOUT = 20  # seconds; for what takes milliseconds on an idle machine
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-MODES = {"session": [], "single-child": ["-c"]}
+MODES = {"session": [], "group": ["-g"], "single-child": ["-c"]}
 BASH = ["bash", "--norc", "--noprofile"]
 
 

@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from conftest import TIMEOUT, children, end_tree, state, status_field, wait_until
+from conftest import (MODES, TIMEOUT, children, end_tree, state, status_field,
+                      wait_until)
 
 pytestmark = pytest.mark.cost
 
@@ -69,13 +70,17 @@ def test_while_command_runs_we_allocate_nothing_and_start_nothing(
     ours, = children(started.pid)
     for signum in (signal.SIGUSR1, signal.SIGTSTP, signal.SIGCONT, signal.SIGUSR1):
         os.kill(ours, signum)
-        if signum != signal.SIGTSTP:
+        if signum == signal.SIGTSTP:
+            wait_until(lambda: f"kill({ours}, SIGSTOP) " in trace.read_text(),
+                       "us to stop")
+        else:
             started.expect(rb"\d+ [^\n]*\n")
     wait_until(lambda: len(children(ours)) == 1, "the orphans' ends")
     os.kill(children(ours)[0], signal.SIGKILL)
     assert started.status() == 128 + signal.SIGKILL
     calls = re.findall(r"^(\w+)\(", trace.read_text(), re.M)
-    assert set(calls[calls.index("waitid"):]) <= {
+    terminal = {"ioctl", "getpgid"} if mode == MODES["group"] else set()
+    assert set(calls[calls.index("waitid"):]) <= terminal | {
         "waitid", "rt_sigtimedwait", "kill", "getpid", "rt_sigpending",
         "exit_group"}
 

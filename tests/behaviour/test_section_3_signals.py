@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import (ALL_SIGNALS, JOB_STOP, TIMEOUT, children, state,
+from conftest import (ALL_SIGNALS, JOB_STOP, MODES, TIMEOUT, children, state,
                       status_field, wait_until)
 
 PLAIN = [signum for signum in ALL_SIGNALS if signum not in JOB_STOP]
@@ -252,7 +252,7 @@ def test_no_permission_to_signal_command_is_a_warning(start, helper, mode, quiet
     os.kill(command, signal.SIGKILL)
     assert started.status() == 128 + signal.SIGKILL
     lines = started.popen.stderr.read().decode().splitlines()
-    target = "PID" if mode else "group"
+    target = "PID" if mode == MODES["single-child"] else "group"
     warning = (f"[dumb-init] cannot pass SIGUSR1 on to {target} {command}: "
                "Operation not permitted")
     # COMMAND's end finds its group empty: no warning of that.

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import TIMEOUT, state, wait_until
+from conftest import MODES, TIMEOUT, state, wait_until
 
 
 def lines_of(started):
@@ -38,8 +38,12 @@ def test_verbose_says_what_happens(start, helper, mode):
     os.kill(command, signal.SIGKILL)
     assert started.status() == 137
     uid = os.getuid()
-    target = f"group {command}" if not mode else f"PID {command}"
-    how = "in a session of its own" if not mode else "as a single child"
+    alone = mode == MODES["single-child"]
+    target = f"PID {command}" if alone else f"group {command}"
+    how = {"session": "in a session of its own",
+           "group": "in a process group of its own",
+           "single-child": "as a single child"}
+    how, = (how[name] for name, words in MODES.items() if words == mode)
     assert lines_of(started) == [f"[dumb-init] {line}" for line in (
         f"started {helper('reporter')} {how}: PID {command}",
         f"SIGUSR1 from PID {us}, UID {uid}: passed on to {target}",
@@ -48,7 +52,7 @@ def test_verbose_says_what_happens(start, helper, mode):
         f"SIG32 from PID {us}, UID {uid}: passed on to {target}",
         f"SIGRTMIN+1 from PID {us}, UID {uid}: passed on to {target}",
         f"COMMAND, PID {command}, was killed by SIGKILL",
-        *([f"COMMAND has ended: SIGTERM to {target}"] if not mode else []),
+        *([f"COMMAND has ended: SIGTERM to {target}"] if not alone else []),
     )]
     assert ours != command
 

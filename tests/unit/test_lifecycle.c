@@ -7,6 +7,17 @@
 
 #include "lifecycle.h"
 
+static struct options defaults(enum mode mode)
+{
+	return (struct options){
+		.mode = mode,
+		.target = mode == MODE_SINGLE_CHILD ? TARGET_COMMAND
+						    : TARGET_GROUP,
+		.grace_ms = DURATION_NONE,
+		.kill_after_ms = DURATION_NONE,
+	};
+}
+
 static struct actions arrive(const struct options *options, int signum,
 			     bool reached)
 {
@@ -16,9 +27,9 @@ static struct actions arrive(const struct options *options, int signum,
 		.signum = signum,
 		.reached_command = reached,
 	};
-	const struct actions actions = lifecycle_step(&lifecycle, &event);
+	const struct actions actions = lifecycle_step(&lifecycle, &event, 0);
 
-	assert_false(lifecycle.ended);
+	assert_int_equal(lifecycle.phase, PHASE_RUNNING);
 	return actions;
 }
 
@@ -30,18 +41,18 @@ static bool stops_a_job(int signum)
 /* All of them: each signal, mode and rewrite, reached or not. */
 static void test_signal_is_rewritten_and_sent_to_the_target(void **state)
 {
-	struct options options = { .mode = MODE_SESSION };
+	struct options options = defaults(MODE_SESSION);
 	static const int rewrites[] = { REWRITE_UNSET, REWRITE_DROP, SIGUSR1,
 					SIGTSTP,       SIGSTOP,      64 };
 
 	(void)state;
 	for (int mode = MODE_SESSION; mode <= MODE_SINGLE_CHILD; mode++) {
+		options = defaults((enum mode)mode);
 		for (int signum = 1; signum <= SIGNALS_RTMAX; signum++) {
 			for (size_t i = 0; i < 6; i++) {
 				struct actions actions;
 				int expected = rewrites[i];
 
-				options.mode = (enum mode)mode;
 				options.rewrites.to[signum] =
 					(uint8_t)rewrites[i];
 				actions = arrive(&options, signum, false);
@@ -56,7 +67,7 @@ static void test_signal_is_rewritten_and_sent_to_the_target(void **state)
 							: signum;
 				assert_int_equal(actions.signum, expected);
 				assert_int_equal(actions.target,
-						 mode == MODE_SESSION
+						 mode != MODE_SINGLE_CHILD
 							 ? TARGET_GROUP
 							 : TARGET_COMMAND);
 				assert_int_equal(actions.suspend,
@@ -69,7 +80,7 @@ static void test_signal_is_rewritten_and_sent_to_the_target(void **state)
 
 static void test_signal_that_reached_command_is_not_sent_again(void **state)
 {
-	const struct options options = { .mode = MODE_SINGLE_CHILD };
+	const struct options options = defaults(MODE_SINGLE_CHILD);
 
 	(void)state;
 	for (int signum = 1; signum <= SIGNALS_RTMAX; signum++) {
@@ -96,16 +107,16 @@ static void test_end_of_command_is_our_end_with_its_status(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct options options = { .mode = rows[i].mode };
+		const struct options options = defaults(rows[i].mode);
 		struct lifecycle lifecycle = lifecycle_start(&options);
 		const struct event event = {
 			.kind = EVENT_COMMAND_ENDED,
 			.cause = rows[i].cause,
 			.status = rows[i].status,
 		};
-		struct actions actions = lifecycle_step(&lifecycle, &event);
+		struct actions actions = lifecycle_step(&lifecycle, &event, 0);
 
-		assert_true(lifecycle.ended);
+		assert_int_equal(lifecycle.phase, PHASE_OVER);
 		assert_int_equal(lifecycle.status, rows[i].expected);
 		assert_int_equal(actions.signum, rows[i].signum);
 		assert_false(actions.suspend);
@@ -117,7 +128,7 @@ static void test_end_of_command_is_our_end_with_its_status(void **state)
 /* It is no signal passed on, so it is not rewritten. */
 static void test_sigterm_at_the_end_is_sigterm(void **state)
 {
-	struct options options = { .mode = MODE_SESSION };
+	struct options options = defaults(MODE_SESSION);
 	const struct event event = {
 		.kind = EVENT_COMMAND_ENDED,
 		.cause = CLD_EXITED,
@@ -126,7 +137,7 @@ static void test_sigterm_at_the_end_is_sigterm(void **state)
 
 	(void)state;
 	options.rewrites.to[SIGTERM] = REWRITE_DROP;
-	assert_int_equal(lifecycle_step(&lifecycle, &event).signum, SIGTERM);
+	assert_int_equal(lifecycle_step(&lifecycle, &event, 0).signum, SIGTERM);
 }
 
 int main(void)

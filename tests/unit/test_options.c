@@ -49,7 +49,7 @@ static void test_options(void **state)
 		  MODE_SINGLE_CHILD,
 		  LOG_WARNING,
 		  0 },
-		{ { "--s", "x" }, MODE_SINGLE_CHILD, LOG_WARNING, 0 },
+		{ { "--si", "x" }, MODE_SINGLE_CHILD, LOG_WARNING, 0 },
 		{ { "-v", "x" }, MODE_SESSION, LOG_VERBOSE, 0 },
 		{ { "-vvv", "x" }, MODE_SESSION, LOG_VERBOSE, 0 },
 		{ { "--verbose", "x" }, MODE_SESSION, LOG_VERBOSE, 0 },

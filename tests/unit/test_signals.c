@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -121,38 +122,26 @@ static void test_rewrites(void **state)
 	struct rewrites rewrites = { { 0 } };
 
 	(void)state;
-	assert_true(signals_rewrite(&rewrites, "TERM:QUIT"));
+	assert_true(signals_rewrite(&rewrites, "TERM", "QUIT"));
 	assert_int_equal(rewrites.to[SIGTERM], SIGQUIT);
-	assert_true(signals_rewrite(&rewrites, "15:sigrtmin+10"));
+	assert_true(signals_rewrite(&rewrites, "15", "sigrtmin+10"));
 	assert_int_equal(rewrites.to[SIGTERM], 44);
-	assert_true(signals_rewrite(&rewrites, "SIGRTMIN+15:0"));
+	assert_true(signals_rewrite(&rewrites, "SIGRTMIN+15", "0"));
 	assert_int_equal(rewrites.to[49], REWRITE_DROP);
 	assert_int_equal(rewrites.to[SIGHUP], REWRITE_UNSET);
 }
 
 static void test_malformed_rewrite_changes_nothing(void **state)
 {
-	static const char *const rows[] = {
-		"",
-		":",
-		"15",
-		"15:",
-		":15",
-		"0:15",
-		"15:65",
-		"65:15",
-		"15:-1",
-		"15:2:3",
-		"TERM:00",
-		"TERM:FOO",
-		"FOO:TERM",
-		"TERM:QUIT ",
-		" 15:2",
-		"15 :2",
-		"15::2",
-		"TERMTERMTERMTERM:2",
-		"SIGRTMIN+150:2",
-		"15;2",
+	static const char *const rows[][2] = {
+		{ "", "" },        { "15", "" },
+		{ "", "15" },      { "0", "15" },
+		{ "15", "65" },    { "65", "15" },
+		{ "15", "-1" },    { "15", "2:3" },
+		{ "TERM", "00" },  { "TERM", "FOO" },
+		{ "FOO", "TERM" }, { "TERM", "QUIT " },
+		{ " 15", "2" },    { "15 ", "2" },
+		{ "15", ":2" },    { "SIGRTMIN+150", "2" },
 	};
 	const struct rewrites none = { { 0 } };
 
@@ -160,7 +149,8 @@ static void test_malformed_rewrite_changes_nothing(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct rewrites rewrites = none;
 
-		assert_false(signals_rewrite(&rewrites, rows[i]));
+		assert_false(
+			signals_rewrite(&rewrites, rows[i][0], rows[i][1]));
 		assert_memory_equal(&rewrites, &none, sizeof(none));
 	}
 }
@@ -183,10 +173,39 @@ static void test_taken_over_signals_wait_and_are_taken(void **state)
 	assert_int_equal(info.si_pid, getpid());
 	assert_false(signals_take(user, &info));
 	for (int signum = 32; signum <= 34; signum++) {
-		assert_true(signals_wait(&info));
+		assert_true(signals_wait(&info, SIGNALS_FOREVER));
 		assert_int_equal(info.si_signo, signum);
 	}
 	assert_int_equal(signals_pending(), 0);
+	signals_hand_back(&inherited);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void test_wait_ends_when_the_time_is_over_and_not_before(void **state)
+{
+	static const int64_t rows[] = { 0, 1, 30, 1100 };
+	struct inherited inherited;
+	siginfo_t info;
+
+	(void)state;
+	assert_true(signals_take_over(&inherited));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int64_t start = now_ms();
+
+		assert_false(signals_wait(&info, rows[i]));
+		assert_in_range(now_ms() - start, rows[i], rows[i] + 10000);
+	}
+	/* Longer than an int of milliseconds, and cut short by a signal. */
+	assert_int_equal(kill(getpid(), SIGUSR1), 0);
+	assert_true(signals_wait(&info, INT64_C(1000) * INT32_MAX));
+	assert_int_equal(info.si_signo, SIGUSR1);
 	signals_hand_back(&inherited);
 }
 
@@ -244,6 +263,8 @@ int main(void)
 		cmocka_unit_test(test_rewrites),
 		cmocka_unit_test(test_malformed_rewrite_changes_nothing),
 		cmocka_unit_test(test_taken_over_signals_wait_and_are_taken),
+		cmocka_unit_test(
+			test_wait_ends_when_the_time_is_over_and_not_before),
 		cmocka_unit_test(
 			test_signal_is_queued_with_all_that_is_known_of_it),
 		cmocka_unit_test(test_handed_back_is_as_inherited),

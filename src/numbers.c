@@ -1,0 +1,75 @@
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "numbers.h"
+
+/* What rt_sigtimedwait(2) can wait, with a time_t of 32 bits too. */
+#define DURATION_MAX (INT64_C(1000) * INT_MAX)
+
+static const struct {
+	const char *name;
+	int64_t ms;
+} units[] = {
+	{ "", 1000 },       { "ms", 1 },          { "s", 1000 },
+	{ "m", 60 * 1000 }, { "h", 3600 * 1000 },
+};
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+int64_t numbers_digits(const char *text, int64_t max, const char **end)
+{
+	int64_t number = is_digit(*text) ? 0 : NUMBERS_NONE;
+
+	for (; is_digit(*text) && number <= max; text++)
+		number = number * 10 + (*text - '0');
+	*end = text;
+	return number <= max ? number : NUMBERS_NONE;
+}
+
+int numbers_parse(const char *text, int max)
+{
+	const char *end;
+	int64_t number = numbers_digits(text, max, &end);
+
+	return *end == '\0' ? (int)number : NUMBERS_NONE;
+}
+
+/* 0 if there is none. */
+static int64_t parse_unit(const char *text)
+{
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(text, units[i].name) == 0)
+			return units[i].ms;
+	}
+	return 0;
+}
+
+int64_t numbers_duration(const char *text)
+{
+	const char *end;
+	int64_t whole = numbers_digits(text, DURATION_MAX, &end);
+	int64_t part = 0, of = 1;
+	int64_t unit, ms;
+
+	if (whole == NUMBERS_NONE || (*end == '.' && !is_digit(end[1])))
+		return NUMBERS_NONE;
+	if (*end == '.') {
+		/* Behind the ninth place it is less than 1 ms, of hours too. */
+		for (end++; is_digit(*end); end++) {
+			if (of == 1000000000)
+				continue;
+			part = part * 10 + (*end - '0');
+			of *= 10;
+		}
+	}
+	unit = parse_unit(end);
+	if (unit == 0)
+		return NUMBERS_NONE;
+	ms = whole * unit + (part * unit + of - 1) / of;
+	return ms <= DURATION_MAX ? ms : NUMBERS_NONE;
+}
