@@ -335,6 +335,7 @@ pid_t spawn(const struct options *options, const struct inherited *inherited,
 		return SPAWN_FAILED;
 	}
 	if (start.error != 0) {
+		(void)terminal_hand_over(pid, getpgrp());
 		(void)waitpid(pid, NULL, 0);
 		*status = explain_failure(&start);
 		return SPAWN_FAILED;

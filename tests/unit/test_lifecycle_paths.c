@@ -1,0 +1,692 @@
+/*
+ * Proof by exploration: every state that lifecycle can get into, by any events
+ * in any order, for every combination of the options that matter; and every
+ * sequence of events to the depth that there is time for. At each step `check`
+ * holds what lifecycle does against the contract. What it knows of the path is
+ * in struct watch, and is put down in the contract's terms.
+ * docs/design.md lists the properties.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "lifecycle.h"
+
+enum {
+	TICK = 10, /* ms; what passes between two events, or not */
+	DELAY = 30,
+	GRACE = 50,
+	KILL_AFTER = 40,
+	WALK_SECONDS = 18,
+	STATES_MAX = 1 << 20, /* per combination; a power of two */
+};
+
+/* What happened on a path so far. Times are as in struct lifecycle. */
+struct watch {
+	bool ended;
+	int status; /* that COMMAND ended with, as 4.1 has it */
+	int64_t held_until;
+	int64_t grace_until;
+	int64_t kill_after_until;
+	bool asked;  /* a SIGTERM, SIGINT or SIGQUIT was sent */
+	bool killed; /* a SIGKILL was */
+	int64_t kill_again_at;
+	int64_t killing_until;
+};
+
+struct path {
+	int64_t now;
+	struct lifecycle lifecycle;
+	struct watch watch;
+};
+
+struct step {
+	const char *name;
+	struct event event;
+	enum {
+		ALWAYS,
+		IN_SINGLE_CHILD,
+		IN_GROUP,
+		RUNNING,
+		LEFT,
+		DUE,
+		PASS
+	} when;
+};
+
+#define SIGNAL(number)                                                         \
+	{                                                                      \
+#number, { .kind = EVENT_SIGNAL, .signum = (number) }, ALWAYS  \
+	}
+#define REACHED(number)                                                        \
+	{                                                                      \
+#number " from the terminal", { .kind = EVENT_SIGNAL,          \
+						.signum = (number),            \
+						.reached_command = true },     \
+						IN_SINGLE_CHILD                \
+	}
+#define STOPPED(number, where)                                                 \
+	{                                                                      \
+		"COMMAND stopped by " #number " in " #where,                   \
+			{ .kind = EVENT_COMMAND_STOPPED,                       \
+			  .signum = (number),                                  \
+			  .place = (where) },                                  \
+			IN_GROUP                                               \
+	}
+#define ENDED(how, number)                                                     \
+	{                                                                      \
+		"COMMAND ended, " #how " " #number,                            \
+			{ .kind = EVENT_COMMAND_ENDED,                         \
+			  .cause = (how),                                      \
+			  .status = (number) },                                \
+			RUNNING                                                \
+	}
+
+static const struct step steps[] = {
+	SIGNAL(SIGTERM),
+	SIGNAL(SIGINT),
+	SIGNAL(SIGHUP),
+	SIGNAL(SIGTSTP),
+	SIGNAL(SIGCONT),
+	REACHED(SIGTERM),
+	REACHED(SIGTSTP),
+	STOPPED(SIGTSTP, TERMINAL_NONE),
+	STOPPED(SIGTSTP, TERMINAL_BACKGROUND),
+	STOPPED(SIGTTIN, TERMINAL_FOREGROUND),
+	STOPPED(SIGSTOP, TERMINAL_BACKGROUND),
+	ENDED(CLD_EXITED, 3),
+	ENDED(CLD_KILLED, SIGTERM),
+	{ "nothing is left", { .kind = EVENT_NOTHING_LEFT }, LEFT },
+	{ "a deadline", { .kind = EVENT_DEADLINE }, DUE },
+	/* Nothing; a deadline may come a little late. */
+	{ "time passes", { .kind = EVENT_DEADLINE }, PASS },
+};
+
+enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
+
+/* What failed, for the message: the steps to where we are. */
+static const struct step *trail[256];
+static size_t trail_length;
+static const struct options *trail_options;
+
+static void require_that(bool holds, const char *property)
+{
+	if (holds)
+		return;
+	print_error("mode %d, target %d, delay %d, grace %d, kill-after %d, "
+		    "wait-all %d, rewrites %d:\n",
+		    (int)trail_options->mode, (int)trail_options->target,
+		    (int)trail_options->delayed, (int)trail_options->grace_ms,
+		    (int)trail_options->kill_after_ms, trail_options->wait_all,
+		    trail_options->rewrites.to[SIGHUP] != 0);
+	for (size_t i = 0; i < trail_length; i++)
+		print_error("  %s\n", trail[i]->name);
+	fail_msg("not so: %s", property);
+}
+
+#define require(condition) require_that((condition), #condition)
+
+static int64_t earliest(const int64_t *times, size_t count)
+{
+	int64_t first = LIFECYCLE_NEVER;
+
+	for (size_t i = 0; i < count; i++)
+		first = times[i] < first ? times[i] : first;
+	return first;
+}
+
+static int64_t expected_deadline(const struct watch *watch)
+{
+	const int64_t times[] = { watch->held_until, watch->grace_until,
+				  watch->kill_after_until, watch->kill_again_at,
+				  watch->killing_until };
+
+	return earliest(times, sizeof(times) / sizeof(times[0]));
+}
+
+static bool stops_a_job(int signum)
+{
+	return signum == SIGTSTP || signum == SIGTTIN || signum == SIGTTOU;
+}
+
+static bool asks_to_end(int signum)
+{
+	return signum == SIGTERM || signum == SIGINT || signum == SIGQUIT;
+}
+
+static int expected_signal(const struct options *options, int signum)
+{
+	int to = options->rewrites.to[signum];
+
+	if (to == REWRITE_DROP)
+		return 0;
+	if (to != REWRITE_UNSET)
+		return to;
+	return options->mode == MODE_SESSION && stops_a_job(signum) ? SIGSTOP
+								    : signum;
+}
+
+static void check_passed_on(const struct options *options, int signum,
+			    const struct actions *actions, int64_t now,
+			    struct watch *watch)
+{
+	const int to = expected_signal(options, signum);
+
+	require(actions->signum == to);
+	if (to != 0)
+		require(actions->target ==
+			(watch->ended ? TARGET_EVERYTHING : options->target));
+	require(!actions->hold && !actions->wake && !actions->last_resort);
+	require(actions->suspend == stops_a_job(signum));
+	require(actions->lend_terminal ==
+		(signum == SIGCONT && options->mode == MODE_GROUP &&
+		 !watch->ended));
+	if (asks_to_end(to) && !watch->asked) {
+		watch->asked = true;
+		if (options->kill_after_ms != DURATION_NONE)
+			watch->kill_after_until = now + options->kill_after_ms;
+	}
+}
+
+static void check_signal(const struct options *options,
+			 const struct event *event,
+			 const struct actions *actions, int64_t now,
+			 struct watch *watch)
+{
+	const bool delayed = event->signum == options->delayed;
+	const bool held = watch->held_until != LIFECYCLE_NEVER;
+
+	if (event->reached_command && !watch->ended) {
+		require(actions->signum == 0 && !actions->hold);
+		require(actions->suspend == stops_a_job(event->signum));
+		return;
+	}
+	require(actions->release == (delayed && held));
+	if (delayed && !held && expected_signal(options, event->signum) != 0 &&
+	    (!watch->ended || options->grace_ms == DURATION_NONE)) {
+		require(actions->hold);
+		require(actions->signum == 0 && !actions->suspend);
+		watch->held_until = now + options->delay_ms;
+		return;
+	}
+	if (delayed)
+		watch->held_until = LIFECYCLE_NEVER;
+	check_passed_on(options, event->signum, actions, now, watch);
+}
+
+static void check_stopped(const struct event *event,
+			  const struct actions *actions)
+{
+	const bool job = stops_a_job(event->signum);
+	const bool called = job && event->place == TERMINAL_FOREGROUND;
+
+	require(actions->suspend ==
+		(job && event->place == TERMINAL_BACKGROUND));
+	require(actions->lend_terminal == called);
+	require(actions->signum == (called ? SIGCONT : 0));
+	if (called)
+		require(actions->target == TARGET_GROUP);
+}
+
+static int expected_status(const struct event *event)
+{
+	int status = event->cause == CLD_EXITED ? event->status
+						: 128 + event->status;
+
+	return status == 143 ? 9 : status == 3 ? 0 : status;
+}
+
+static void check_ended(const struct options *options,
+			const struct event *event,
+			const struct actions *actions, const struct path *after,
+			struct watch *watch)
+{
+	const bool grace = options->grace_ms != DURATION_NONE;
+	const bool stay = grace || options->wait_all;
+	const bool group = !stay && options->mode != MODE_SINGLE_CHILD &&
+			   options->target != TARGET_COMMAND;
+
+	watch->ended = true;
+	watch->status = expected_status(event);
+	require(after->lifecycle.phase == (stay ? PHASE_LEFT : PHASE_OVER));
+	require(actions->signum == (grace || group ? SIGTERM : 0));
+	require(actions->wake == grace);
+	if (actions->signum != 0)
+		require(actions->target ==
+			(grace ? TARGET_EVERYTHING : TARGET_GROUP));
+	require(!actions->suspend && !actions->hold && !actions->release);
+	require(actions->take_terminal_back ==
+		(options->mode == MODE_GROUP ||
+		 (options->mode == MODE_SESSION && stay)));
+	if (grace) {
+		watch->held_until = LIFECYCLE_NEVER;
+		watch->grace_until = after->now + options->grace_ms;
+	}
+	/* --kill-after has come: nobody is left to live on. */
+	if (watch->killed)
+		watch->kill_again_at = after->now;
+}
+
+static void check_deadline(const struct options *options,
+			   const struct actions *actions,
+			   const struct path *after, struct watch *watch)
+{
+	const int64_t now = after->now;
+
+	require(actions->release == (watch->held_until <= now));
+	if (watch->held_until <= now) {
+		watch->held_until = LIFECYCLE_NEVER;
+		check_passed_on(options, options->delayed, actions, now, watch);
+		return;
+	}
+	require(!actions->suspend && !actions->wake && !actions->hold);
+	if (watch->killing_until <= now) {
+		require(after->lifecycle.phase == PHASE_OVER);
+		require(actions->signum == 0);
+		return;
+	}
+	require(actions->signum == SIGKILL);
+	require(actions->target == TARGET_EVERYTHING);
+	require(watch->grace_until <= now || watch->kill_after_until <= now ||
+		watch->kill_again_at <= now);
+	require(actions->last_resort == !watch->killed);
+	watch->killed = true;
+	watch->grace_until = LIFECYCLE_NEVER;
+	watch->kill_after_until = LIFECYCLE_NEVER;
+	if (!watch->ended)
+		return;
+	watch->kill_again_at = now + LIFECYCLE_KILL_AGAIN_MS;
+	if (watch->killing_until == LIFECYCLE_NEVER)
+		watch->killing_until = now + 1000;
+}
+
+static void check(const struct step *step, const struct actions *actions,
+		  struct path *path)
+{
+	const struct options *options = path->lifecycle.options;
+	struct watch *watch = &path->watch;
+
+	switch (step->event.kind) {
+	case EVENT_SIGNAL:
+		check_signal(options, &step->event, actions, path->now, watch);
+		break;
+	case EVENT_COMMAND_STOPPED:
+		check_stopped(&step->event, actions);
+		break;
+	case EVENT_COMMAND_ENDED:
+		check_ended(options, &step->event, actions, path, watch);
+		break;
+	case EVENT_NOTHING_LEFT:
+		require(path->lifecycle.phase == PHASE_OVER);
+		require(actions->signum == 0 && !actions->suspend);
+		break;
+	case EVENT_DEADLINE:
+		check_deadline(options, actions, path, watch);
+		break;
+	}
+	require((path->lifecycle.phase == PHASE_RUNNING) == !watch->ended);
+	if (watch->ended)
+		require(path->lifecycle.status == watch->status);
+	/* None but what the contract knows of, so: no wake-up for nothing. */
+	if (path->lifecycle.phase != PHASE_OVER)
+		require(lifecycle_deadline(&path->lifecycle) ==
+			expected_deadline(watch));
+}
+
+static bool can_happen(const struct step *step, const struct path *path)
+{
+	const enum mode mode = path->lifecycle.options->mode;
+	const int64_t deadline = lifecycle_deadline(&path->lifecycle);
+	const bool running = path->lifecycle.phase == PHASE_RUNNING;
+
+	switch (step->when) {
+	case IN_SINGLE_CHILD:
+		return mode == MODE_SINGLE_CHILD;
+	case IN_GROUP:
+		return mode == MODE_GROUP && running;
+	case RUNNING:
+		return running;
+	case LEFT:
+		return !running;
+	case DUE:
+		return deadline != LIFECYCLE_NEVER;
+	case PASS:
+		return deadline != LIFECYCLE_NEVER && path->now <= deadline;
+	default:
+		return true;
+	}
+}
+
+/* Goes one step on. False if that is the end of the path. */
+static bool go(const struct step *step, struct path *path)
+{
+	struct actions actions;
+
+	if (step->when == PASS) {
+		path->now += TICK;
+		return true;
+	}
+	if (step->when == DUE) {
+		const int64_t deadline = lifecycle_deadline(&path->lifecycle);
+
+		path->now = deadline > path->now ? deadline : path->now;
+	}
+	actions = lifecycle_step(&path->lifecycle, &step->event, path->now);
+	check(step, &actions, path);
+	return path->lifecycle.phase != PHASE_OVER;
+}
+
+static struct path beginning(const struct options *options)
+{
+	struct path path = {
+		.lifecycle = lifecycle_start(options),
+		.watch = {
+			.held_until = LIFECYCLE_NEVER,
+			.grace_until = LIFECYCLE_NEVER,
+			.kill_after_until = LIFECYCLE_NEVER,
+			.kill_again_at = LIFECYCLE_NEVER,
+			.killing_until = LIFECYCLE_NEVER,
+		},
+	};
+
+	require(path.lifecycle.phase == PHASE_RUNNING);
+	require(lifecycle_deadline(&path.lifecycle) == LIFECYCLE_NEVER);
+	return path;
+}
+
+/*
+ * Two paths that agree in this have the same future: all that there is, with
+ * times as they are from now on.
+ */
+struct key {
+	int64_t numbers[16];
+};
+
+static int64_t from_now(int64_t time, int64_t now)
+{
+	return time == LIFECYCLE_NEVER ? time : time - now;
+}
+
+static struct key key_of(const struct path *path)
+{
+	const struct lifecycle *lifecycle = &path->lifecycle;
+	const struct watch *watch = &path->watch;
+	const int64_t now = path->now;
+
+	return (struct key){ {
+		lifecycle->phase,
+		lifecycle->status,
+		lifecycle->held,
+		lifecycle->asked_to_end,
+		lifecycle->killed,
+		from_now(lifecycle->pass_held_at, now),
+		from_now(lifecycle->kill_at, now),
+		from_now(lifecycle->give_up_at, now),
+		watch->ended,
+		watch->asked,
+		watch->killed,
+		from_now(watch->held_until, now),
+		from_now(watch->grace_until, now),
+		from_now(watch->kill_after_until, now),
+		from_now(watch->kill_again_at, now),
+		from_now(watch->killing_until, now),
+	} };
+}
+
+/* The states found so far, in the order in which they were. */
+static struct state {
+	struct key key;
+	struct path path;
+	size_t parent, depth;
+	const struct step *step; /* from the parent */
+} * states;
+static size_t states_found;
+static uint32_t *table; /* by hash of the key: 1 + index in states */
+
+static bool is_new(const struct key *key)
+{
+	uint64_t hash = 0;
+	size_t slot;
+
+	for (size_t i = 0; i < 16; i++)
+		hash = (hash ^ (uint64_t)key->numbers[i]) *
+		       UINT64_C(0x9e3779b97f4a7c15);
+	for (slot = hash >> 40;; slot++) {
+		uint32_t *entry = &table[slot % (2 * STATES_MAX)];
+
+		if (*entry == 0) {
+			*entry = (uint32_t)states_found + 1;
+			return true;
+		}
+		if (memcmp(&states[*entry - 1].key, key, sizeof(*key)) == 0)
+			return false;
+	}
+}
+
+static void add_state(const struct path *path, size_t parent, size_t depth,
+		      const struct step *step)
+{
+	const struct key key = key_of(path);
+
+	if (!is_new(&key))
+		return;
+	assert_true(states_found < STATES_MAX);
+	states[states_found++] =
+		(struct state){ key, *path, parent, depth, step };
+}
+
+static void set_trail(size_t state)
+{
+	trail_length = states[state].depth;
+	assert_true(trail_length < sizeof(trail) / sizeof(trail[0]));
+	for (; state != 0; state = states[state].parent)
+		trail[states[state].depth - 1] = states[state].step;
+}
+
+struct counts {
+	uint64_t states, steps, depth;
+};
+
+static void find_every_state(const struct options *options, void *argument)
+{
+	struct counts *counts = argument;
+	const struct path start = beginning(options);
+
+	memset(table, 0, 2 * STATES_MAX * sizeof(*table));
+	states_found = 0;
+	add_state(&start, 0, 0, NULL);
+	for (size_t i = 0; i < states_found; i++) {
+		set_trail(i);
+		for (size_t step = 0; step < STEPS; step++) {
+			struct path path = states[i].path;
+
+			if (!can_happen(&steps[step], &path))
+				continue;
+			trail[trail_length++] = &steps[step];
+			counts->steps++;
+			if (go(&steps[step], &path))
+				add_state(&path, i, states[i].depth + 1,
+					  &steps[step]);
+			trail_length--;
+		}
+		if (states[i].depth > counts->depth)
+			counts->depth = states[i].depth;
+	}
+	counts->states += states_found;
+}
+
+/* -g with COMMAND as the target is what tini does. */
+static const struct {
+	enum mode mode;
+	enum target target;
+} scopes[] = {
+	{ MODE_SESSION, TARGET_GROUP },
+	{ MODE_SESSION, TARGET_EVERYTHING },
+	{ MODE_GROUP, TARGET_GROUP },
+	{ MODE_GROUP, TARGET_EVERYTHING },
+	{ MODE_GROUP, TARGET_COMMAND },
+	{ MODE_SINGLE_CHILD, TARGET_COMMAND },
+	{ MODE_SINGLE_CHILD, TARGET_EVERYTHING },
+};
+
+/* How long a duration is, and what is rewritten. */
+static const struct {
+	int delay_ms, grace_ms, kill_after_ms;
+	uint8_t hangup, interrupt, terminate;
+} variants[] = {
+	{ .delay_ms = DELAY, .grace_ms = GRACE, .kill_after_ms = KILL_AFTER },
+	{ .delay_ms = 0, .grace_ms = 0, .kill_after_ms = 0 },
+	{ DELAY, GRACE, KILL_AFTER, SIGQUIT, REWRITE_DROP, 0 },
+	{ DELAY, GRACE, KILL_AFTER, SIGTERM, SIGTSTP, REWRITE_DROP },
+};
+
+enum {
+	SCOPES = sizeof(scopes) / sizeof(scopes[0]),
+	VARIANTS = sizeof(variants) / sizeof(variants[0]),
+	DELAYS = 2, /* without, with */
+	ENDS = 3,   /* without, with --grace, with --wait-all */
+	KILLS = 2,
+	COMBINATIONS = SCOPES * VARIANTS * DELAYS * ENDS * KILLS,
+};
+
+static struct options combination(int number)
+{
+	const int scope = number % SCOPES;
+	const int variant = number / SCOPES % VARIANTS;
+	const int choice = number / SCOPES / VARIANTS;
+	const int end = choice / DELAYS % ENDS;
+	const bool kill = choice / DELAYS / ENDS == 1;
+	struct options options = {
+		.mode = scopes[scope].mode,
+		.target = scopes[scope].target,
+		.delayed = choice % DELAYS == 1 ? SIGTERM : 0,
+		.delay_ms = variants[variant].delay_ms,
+		.grace_ms =
+			end == 1 ? variants[variant].grace_ms : DURATION_NONE,
+		.wait_all = end == 2,
+		.kill_after_ms =
+			kill ? variants[variant].kill_after_ms : DURATION_NONE,
+	};
+
+	options.rewrites.to[SIGHUP] = variants[variant].hangup;
+	options.rewrites.to[SIGINT] = variants[variant].interrupt;
+	options.rewrites.to[SIGTERM] = variants[variant].terminate;
+	options.status_change[143] = (uint8_t)(9 - 143);
+	options.status_change[3] = (uint8_t)(0 - 3);
+	options.status_change[9] = 1; /* not applied to what is mapped */
+	return options;
+}
+
+/* Calls visit for every combination of the options that matter. */
+static void each_combination(void (*visit)(const struct options *, void *),
+			     void *argument)
+{
+	for (int number = 0; number < COMBINATIONS; number++) {
+		const struct options options = combination(number);
+
+		trail_options = &options;
+		trail_length = 0;
+		visit(&options, argument);
+	}
+}
+
+static void test_every_state_keeps_the_contract(void **state)
+{
+	struct counts counts = { 0 };
+
+	(void)state;
+	states = calloc(STATES_MAX, sizeof(*states));
+	table = calloc(2 * STATES_MAX, sizeof(*table));
+	assert_non_null(states);
+	assert_non_null(table);
+	each_combination(find_every_state, &counts);
+	print_message("%d combinations of options: every state is one of "
+		      "%ju, %ju steps between them, the farthest %ju events "
+		      "away\n",
+		      COMBINATIONS, (uintmax_t)counts.states,
+		      (uintmax_t)counts.steps, (uintmax_t)counts.depth);
+	free(states);
+	free(table);
+}
+
+struct walk {
+	size_t depth;
+	uint64_t paths; /* that were walked to their end, or to depth */
+};
+
+static void walk_on(const struct path *path, struct walk *walk)
+{
+	if (trail_length == walk->depth) {
+		walk->paths++;
+		return;
+	}
+	for (size_t step = 0; step < STEPS; step++) {
+		struct path next = *path;
+
+		if (steps[step].when == PASS || !can_happen(&steps[step], path))
+			continue;
+		trail[trail_length++] = &steps[step];
+		if (go(&steps[step], &next))
+			walk_on(&next, walk);
+		else
+			walk->paths++;
+		trail_length--;
+	}
+}
+
+static void walk_every_path(const struct options *options, void *argument)
+{
+	const struct path start = beginning(options);
+
+	walk_on(&start, argument);
+}
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Without memory of states, so it does not rest on what makes two the same. */
+static void test_every_path_keeps_the_contract(void **state)
+{
+	const double start = seconds();
+	double took = 0, before = 0;
+	struct walk walk = { 0 };
+
+	(void)state;
+	/* As long as the next depth, by the growth so far, has its time. */
+	for (size_t depth = 1;
+	     depth < 4 ||
+	     seconds() - start + took * took / before < WALK_SECONDS;
+	     depth++) {
+		const double begun = seconds();
+
+		walk = (struct walk){ .depth = depth };
+		each_combination(walk_every_path, &walk);
+		before = took;
+		took = seconds() - begun;
+	}
+	print_message("every path of up to %zu events: %ju paths, %.0f s\n",
+		      walk.depth, (uintmax_t)walk.paths, seconds() - start);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_state_keeps_the_contract),
+		cmocka_unit_test(test_every_path_keeps_the_contract),
+	};
+
+	return cmocka_run_group_tests_name("lifecycle_paths", tests, NULL,
+					   NULL);
+}
