@@ -188,8 +188,11 @@ static struct actions time_is_up(struct lifecycle *lifecycle, int64_t now)
 	lifecycle->kill_at = LIFECYCLE_NEVER;
 	if (lifecycle->phase == PHASE_LEFT) {
 		lifecycle->kill_at = now + LIFECYCLE_KILL_AGAIN_MS;
-		lifecycle->give_up_at = earlier(lifecycle->give_up_at,
-						now + LIFECYCLE_GIVE_UP_MS);
+		/* To find them all for the first may have taken its time. */
+		if (!first)
+			lifecycle->give_up_at =
+				earlier(lifecycle->give_up_at,
+					now + LIFECYCLE_GIVE_UP_MS);
 	}
 	return (struct actions){ .signum = SIGKILL,
 				 .target = TARGET_EVERYTHING,

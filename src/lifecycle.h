@@ -12,7 +12,7 @@
 
 enum {
 	LIFECYCLE_KILL_AGAIN_MS = 20, /* between one SIGKILL and the next */
-	LIFECYCLE_GIVE_UP_MS = 1000,  /* from the first SIGKILL to our end */
+	LIFECYCLE_GIVE_UP_MS = 980,   /* from the second SIGKILL to our end */
 };
 
 /* Times are in milliseconds, of a clock that is not set, and may be NEVER. */

@@ -29,7 +29,7 @@ enum {
 	 * How often we look again because there was somebody new. Who forks all
 	 * the time is not to keep us from everything else.
 	 */
-	ROUNDS_MAX = 32,
+	ROUNDS_MAX = 256,
 };
 
 /* A bit for each PID. */
@@ -307,7 +307,13 @@ bool processes_signal(pid_t command, int signum, bool wake)
 			(void)kill(-1, SIGCONT);
 		return sent;
 	}
-	/* From here kill(-1) would reach the whole machine. */
+	/*
+	 * From here kill(-1) would reach the whole machine. One by one, those
+	 * that are still to be killed would start new ones where the dead make
+	 * room; while all are stopped there is no room and nobody to start any.
+	 */
+	if (signum == SIGKILL)
+		(void)signal_descendants(self, command, SIGSTOP, false);
 	errno = signal_descendants(self, command, signum, wake);
 	return errno == 0;
 }

@@ -32,6 +32,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "cost: counts what a release build costs")
     config.addinivalue_line("markers", "musl: holds for the static musl build only")
+    config.addinivalue_line("markers", "slow: of several builds, for the last only")
     # A job in the background of a script starts with SIGINT and SIGQUIT ignored,
     # and so would all that we start. (Python resets what it ignores itself.)
     for signum in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
@@ -46,6 +47,8 @@ def pytest_generate_tests(metafunc):
     named = dict(each.split("=", 1) for each in metafunc.config.getoption("--init"))
     if metafunc.definition.get_closest_marker("musl"):
         named = {name: path for name, path in named.items() if name == "musl"}
+    if metafunc.definition.get_closest_marker("slow"):
+        named = dict(list(named.items())[-1:])
     metafunc.parametrize(
         "init", [str(pathlib.Path(path).resolve()) for path in named.values()],
         ids=named)

@@ -297,14 +297,16 @@ static void check_deadline(const struct options *options,
 	require(watch->grace_until <= now || watch->kill_after_until <= now ||
 		watch->kill_again_at <= now);
 	require(actions->last_resort == !watch->killed);
+	/* A second from the first, or from what --kill-after left to do. */
+	if (watch->ended && watch->killed &&
+	    watch->killing_until == LIFECYCLE_NEVER)
+		watch->killing_until = now + 1000 - LIFECYCLE_KILL_AGAIN_MS;
 	watch->killed = true;
 	watch->grace_until = LIFECYCLE_NEVER;
 	watch->kill_after_until = LIFECYCLE_NEVER;
 	if (!watch->ended)
 		return;
 	watch->kill_again_at = now + LIFECYCLE_KILL_AGAIN_MS;
-	if (watch->killing_until == LIFECYCLE_NEVER)
-		watch->killing_until = now + 1000;
 }
 
 static void check(const struct step *step, const struct actions *actions,

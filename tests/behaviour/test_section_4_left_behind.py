@@ -1,0 +1,367 @@
+"""Contract, section 4.3 to 4.6: what is left when COMMAND has ended. And --delay,
+and whom --all and --grace reach."""
+
+import os
+import select
+import signal
+import statistics
+import subprocess
+import time
+
+import pytest
+
+from conftest import TIMEOUT, children, state, status_field, wait_until
+
+# How COMMAND, a bash, starts the helper that "$@" is.
+KINDS = {"child": '"$@" &', "job": 'set -m; "$@" &', "daemon": 'setsid "$@" &',
+         "orphan": '(setsid "$@" &);'}
+GRACE_AND_WAIT_ALL = pytest.mark.parametrize(
+    "options", [["-t", "60"], ["-W"]], ids=["grace", "wait-all"])
+CLEANER = ["sh", "-c", "trap 'sleep 1 && echo cleaned; exit' TERM; echo ready; "
+                       "while :; do sleep 0.05; done"]
+
+
+@pytest.fixture(params=KINDS)
+def kind(request):
+    """Where the helper lives: in COMMAND's group, or not even in its session."""
+    return KINDS[request.param]
+
+
+@pytest.fixture
+def start_with_helper(start):
+    """Lets COMMAND start a helper that says "ready", and then wait for a line."""
+    def start_with_helper(kind, helper, *options, place="ordinary", last="exit 3",
+                          **others):
+        others = {"stdin": subprocess.PIPE} | others
+        started = start(*options, "bash", "-c", f"{kind} read line; {last}", "bash",
+                        *helper, place=place, **others)
+        started.expect("ready")
+        return started
+    return start_with_helper
+
+
+def end_command(started):
+    """Lets COMMAND end; returns when it did, in seconds."""
+    started.popen.stdin.close()
+    return time.monotonic()
+
+
+def ended_at(started):
+    """Waits for our end and returns when it was. Popen.wait polls too rarely."""
+    with os.fdopen(os.pidfd_open(started.popen.pid)) as process:
+        assert select.select([process], [], [], TIMEOUT)[0], "no end"
+    return time.monotonic()
+
+
+def name_of(pid):
+    """Name of a process that lives; None of a zombie."""
+    try:
+        return status_field(pid, "Name") if state(pid) not in "ZX" else None
+    except OSError:
+        return None
+
+
+def only_child(pid, name):
+    """The only process below pid, if that is its name."""
+    below = children(pid)
+    return below[0] if list(map(name_of, below)) == [name] else None
+
+
+@pytest.mark.slow
+def test_clean_up_of_a_second_finishes_under_grace(start_with_helper, kind, place):
+    started = start_with_helper(kind, CLEANER, "-t", "15", place=place)
+    end_command(started)
+    started.expect("cleaned")
+    assert started.status() == 3
+
+
+# Says when it ends, a moment after its SIGTERM.
+LAST = ["python3", "-ISc", """if True:
+    import signal, time
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    print("ready", flush=True)
+    signal.sigwait([signal.SIGTERM])
+    time.sleep(0.15)
+    print("end", time.monotonic(), flush=True)"""]
+
+
+@pytest.mark.slow
+@GRACE_AND_WAIT_ALL
+def test_we_end_within_50_ms_of_the_last_process(start_with_helper, kind, place,
+                                                 options):
+    late = []
+    for _ in range(3):
+        started = start_with_helper(kind, LAST, *options, place=place)
+        init = started.pid
+        end_command(started)
+        if options == ["-W"]:
+            wait_until(lambda: only_child(init, "python3"), "COMMAND's end")
+            os.kill(init, signal.SIGTERM)
+        over = ended_at(started)
+        late.append(over - float(started.expect(rb"end ([\d.]+)\r?\n")[1]))
+    assert statistics.median(late) < 0.05
+
+
+@GRACE_AND_WAIT_ALL
+def test_we_end_at_once_when_nothing_is_left(start, mode, place, options):
+    late = []
+    for _ in range(3):
+        started = start(*mode, *options, "sh", "-c", "echo ready; read line; exit 3",
+                        place=place, stdin=subprocess.PIPE)
+        started.expect("ready")
+        late.append(-end_command(started) + ended_at(started))
+        assert started.status() == 3
+    assert statistics.median(late) < 0.05
+
+
+@pytest.mark.slow
+def test_who_ignores_sigterm_is_killed_after_the_grace_period(
+        start_with_helper, helper, kind, place):
+    started = start_with_helper(kind, [helper("reporter")], "-t", "0.4", place=place,
+                                stderr=subprocess.PIPE)
+    begun = end_command(started)
+    started.expect_signals(signal.SIGTERM)
+    over = ended_at(started)
+    assert started.status() == 3
+    # Not before, and then soon: there is no other timer it could wait for.
+    assert 0.35 < over - begun < 10
+    assert started.popen.stderr.read() == \
+        b"[dumb-init] time is up: SIGKILL to everything\n"
+
+
+def test_grace_of_0_is_sigkill_at_once(start_with_helper, helper, place):
+    started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-t", "0",
+                                place=place)
+    end_command(started)
+    assert started.status() == 3
+
+
+def test_stopped_process_handles_sigterm(start_with_helper, kind, place):
+    stop = "trap 'echo handled; exit' TERM; echo ready; kill -STOP $$; " \
+           "while :; do sleep 0.05; done"
+    started = start_with_helper(kind, ["sh", "-c", stop], "-t", "15", place=place)
+    end_command(started)
+    started.expect("handled")
+    assert started.status() == 3
+
+
+@GRACE_AND_WAIT_ALL
+def test_signals_reach_what_is_left(start_with_helper, helper, mode, kind, place,
+                                    options):
+    started = start_with_helper(kind, [helper("reporter")], *mode, *options,
+                                place=place)
+    init = started.pid
+    end_command(started)
+    if options == ["-t", "60"]:
+        started.expect_signals(signal.SIGTERM)
+        started.expect_signals(signal.SIGCONT)
+    else:
+        wait_until(lambda: only_child(init, "reporter"), "COMMAND's end")
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGRTMIN + 3):
+        os.kill(init, signum)
+        started.expect_signals(signum)
+    left, = children(init)
+    os.kill(left, signal.SIGKILL)
+    assert started.status() == 3
+
+
+def test_ctrl_c_in_the_grace_period_reaches_what_is_left(start, helper, mode, place):
+    """Of a terminal of our own, which COMMAND's session had or not."""
+    started = start(*mode, "-t", "60", "sh", "-c",
+                    'setsid "$0" & read line; exit 3', helper("reporter"),
+                    terminal=True, place=place)
+    started.expect("ready")
+    started.type("\n")
+    started.expect_signals(signal.SIGTERM)
+    started.expect_signals(signal.SIGCONT)
+    started.type("\x03")
+    started.expect_signals(signal.SIGINT)
+    left, = children(started.pid)
+    os.kill(left, signal.SIGKILL)
+    assert started.status() == 3
+
+
+BOMB = 300
+
+
+@pytest.mark.parametrize("options, status", [
+    (["-t", "0.3"], 3), (["-k", "0.3", "-t", "60"], 137)], ids=["grace", "kill-after"])
+def test_fork_bomb_leaves_nothing(start, helper, place, options, status):
+    """nothing_left_behind sees to the rest."""
+    end = "exit 3" if status == 3 else "sleep 60"
+    trap = "" if status == 3 else "trap '' TERM; "
+    started = start(*options, "bash", "-c", f'{trap}"$0" {BOMB} & read line; {end}',
+                    helper("bomb"), place=place, stdin=subprocess.PIPE)
+    started.expect("ready")
+    init = started.pid
+    if status == 3:
+        end_command(started)
+    else:
+        os.kill(init, signal.SIGTERM)
+    assert started.status() == status
+    bombs = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
+             if name_of(pid) == "bomb"]
+    assert not bombs
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how, options, signum", [
+    *[(how, [], signal.SIGTERM) for how in KINDS.values()],
+    (KINDS["daemon"], [], signal.SIGINT), (KINDS["daemon"], [], signal.SIGQUIT),
+    (KINDS["daemon"], ["-r", "HUP:QUIT"], signal.SIGHUP)],
+    ids=[*KINDS, "SIGINT", "SIGQUIT", "rewritten"])
+def test_kill_after(start_with_helper, helper, place, how, options, signum):
+    """COMMAND ignores what it gets, and so does its helper."""
+    started = start_with_helper(
+        "trap '' TERM INT QUIT; " + how, [helper("reporter")], "-k", "0.4", *options,
+        place=place, last="while :; do read line; done", stderr=subprocess.PIPE)
+    begun = time.monotonic()
+    started.send(signum)
+    over = ended_at(started)
+    assert started.status() == 137
+    assert 0.35 < over - begun < 10
+    assert started.popen.stderr.read() == \
+        b"[dumb-init] time is up: SIGKILL to everything\n"
+
+
+@pytest.mark.slow
+def test_kill_after_does_not_begin_with_other_signals(start, helper, place):
+    started = start("-k", "0.2", "-r", "TERM:USR1", helper("reporter"), place=place)
+    started.expect("ready")
+    started.send(signal.SIGHUP)
+    started.expect_signals(signal.SIGHUP)
+    started.send(signal.SIGTERM)
+    started.expect_signals(signal.SIGUSR1)
+    time.sleep(0.5)  # in which it would have been killed
+    started.send(signal.SIGINT)
+    started.expect_signals(signal.SIGINT)
+    assert started.status() == 137
+
+
+def test_kill_after_does_not_keep_us(start, place):
+    started = start("-k", "60", "sh", "-c", "trap 'exit 4' TERM; echo ready; "
+                    "while :; do sleep 0.05; done", place=place)
+    started.expect("ready")
+    started.send(signal.SIGTERM)
+    assert started.status() == 4
+
+
+def test_kill_after_ends_a_grace_period_that_is_longer(start_with_helper, helper,
+                                                       place):
+    started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-t", "60",
+                                "-k", "0.4", place=place)
+    begun = time.monotonic()
+    started.send(signal.SIGTERM)  # COMMAND dies of it
+    over = ended_at(started)
+    assert started.status() == 143
+    assert 0.35 < over - begun < 10
+
+
+def test_wait_all_waits_for_a_command_that_goes_to_the_background(start, helper, mode,
+                                                                  place):
+    """Double fork, as daemon(7) describes it."""
+    started = start(*mode, "-W", "sh", "-c", '(setsid "$0" &) ; exit 4',
+                    helper("reporter"), place=place)
+    started.expect("ready")
+    daemon = wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's end")
+    # Nothing came before, of ourselves or when COMMAND ended.
+    started.send(signal.SIGHUP)
+    started.expect_signals(signal.SIGHUP)
+    os.kill(daemon, signal.SIGKILL)
+    assert started.status() == 4
+
+
+@pytest.mark.slow
+def test_wait_all_wakes_up_for_nothing(start_with_helper, helper, place):
+    started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-W",
+                                place=place)
+    init = started.pid
+    end_command(started)
+    wait_until(lambda: only_child(init, "reporter") and state(init) == "S", "COMMAND's end")
+
+    def switches():
+        return [status_field(init, kind + "_ctxt_switches")
+                for kind in ("voluntary", "nonvoluntary")]
+    before = switches()
+    time.sleep(1)  # what is measured: a second in which nothing happens
+    assert switches() == before
+    os.kill(children(init)[0], signal.SIGKILL)
+    assert started.status() == 3
+
+
+@pytest.mark.slow
+@GRACE_AND_WAIT_ALL
+def test_as_pid_1_who_came_from_outside_counts(start_with_helper, options):
+    """As with docker exec. Nobody tells PID 1 of its end."""
+    started = start_with_helper(KINDS["child"], CLEANER, *options, place="pid1")
+    init = started.pid
+    with subprocess.Popen(
+            ["nsenter", "--pid", "--mount", "--target", str(init), "sh", "-c",
+             "trap 'echo one more second; sleep 1; echo done; exit 7' TERM; echo here; "
+             "while :; do sleep 0.05; done"],
+            stdout=subprocess.PIPE, text=True) as visitor:
+        assert visitor.stdout.readline() == "here\n"
+        end_command(started)
+        if options == ["-W"]:
+            wait_until(lambda: only_child(init, "sh"), "COMMAND's end")
+            os.kill(init, signal.SIGTERM)
+        started.expect("cleaned")
+        assert visitor.stdout.read() == "one more second\ndone\n"
+        assert visitor.wait(TIMEOUT) == 7
+    assert started.status() == 3
+
+
+def test_delayed_signal_is_passed_on_after_that_time(start, helper, mode, place):
+    started = start(*mode, "-d", "TERM:300ms", helper("reporter"), place=place)
+    started.expect("ready")
+    begun = time.monotonic()
+    started.send(signal.SIGTERM, signal.SIGINT)
+    # Others are not held up.
+    started.expect_signals(signal.SIGINT, signal.SIGTERM)
+    assert time.monotonic() - begun >= 0.3
+
+
+def test_second_signal_cuts_the_delay_short(start, helper, mode, place):
+    started = start(*mode, "-d", "TERM:1h", "-r", "TERM:USR1", helper("reporter"),
+                    place=place)
+    started.expect("ready")
+    for _ in range(2):
+        started.send(signal.SIGTERM)
+        wait_until(lambda: int(status_field(started.pid, "ShdPnd"), 16) == 0 and
+                   state(started.pid) == "S", "our turn")
+        started.send(signal.SIGHUP)
+        started.expect_signals(signal.SIGHUP)
+        started.send(signal.SIGTERM)
+        started.expect_signals(signal.SIGUSR1)
+
+
+def test_command_that_ends_meanwhile_ends_us_at_once(start, place):
+    started = start("-d", "TERM:1h", "sh", "-c", "echo ready; read line; exit 5",
+                    place=place, stdin=subprocess.PIPE)
+    started.expect("ready")
+    started.send(signal.SIGTERM)
+    end_command(started)
+    assert started.status() == 5
+
+
+def test_delayed_signal_goes_to_what_is_left_under_wait_all(start_with_helper, helper,
+                                                            place):
+    started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-W", "-d",
+                                "HUP:700ms", place=place)
+    init = started.pid
+    os.kill(init, signal.SIGHUP)
+    end_command(started)
+    wait_until(lambda: only_child(init, "reporter"), "COMMAND's end")
+    started.expect_signals(signal.SIGHUP)
+    os.kill(children(init)[0], signal.SIGKILL)
+    assert started.status() == 3
+
+
+def test_delayed_signal_keeps_its_value_in_single_child_mode(start, helper):
+    started = start("-c", "-d", "USR1:200ms", helper("reporter"))
+    started.expect("ready")
+    subprocess.run(["python3", "-ISc", "if True:\n"
+                    "    import ctypes, sys\n"
+                    "    ctypes.CDLL(None).sigqueue(int(sys.argv[1]), 10, "
+                    "ctypes.c_void_p(4711))", str(started.pid)], check=True)
+    assert started.expect(rb"10 -?\d+ \d+ (\d+)\r?\n")[1] == b"4711"
