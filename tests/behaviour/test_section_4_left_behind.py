@@ -8,9 +8,10 @@ import statistics
 import subprocess
 import time
 
+import psutil
 import pytest
 
-from conftest import TIMEOUT, children, state, status_field, wait_until
+from conftest import NAMESPACE, TIMEOUT, children, state, status_field, wait_until
 
 # How COMMAND, a bash, starts the helper that "$@" is.
 KINDS = {"child": '"$@" &', "job": 'set -m; "$@" &', "daemon": 'setsid "$@" &',
@@ -365,3 +366,60 @@ def test_delayed_signal_keeps_its_value_in_single_child_mode(start, helper):
                     "    ctypes.CDLL(None).sigqueue(int(sys.argv[1]), 10, "
                     "ctypes.c_void_p(4711))", str(started.pid)], check=True)
     assert started.expect(rb"10 -?\d+ \d+ (\d+)\r?\n")[1] == b"4711"
+
+
+def failing(call, error):
+    """A kernel that does not have a system call, or a file that it looks for."""
+    return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+            "-e", f"inject={call}:error={error}"]
+
+
+@pytest.mark.parametrize("kernel", [
+    [], failing("?access,?faccessat,?faccessat2", "ENOENT"),
+    failing("pidfd_open", "ENOSYS")],
+    ids=["this kernel", "without children files", "without pidfds"])
+def test_everything_gets_a_signal_once(start, helper, kernel):
+    """COMMAND, its child, and a daemon's; not as PID 1, where the kernel does it."""
+    started = start("-a", "bash", "-c", '"$0" & (setsid bash -c \'"$0" & exec "$0"\' '
+                    '"$0" &); exec "$0"', helper("reporter"), before=kernel)
+    for _ in range(4):
+        started.expect("ready")
+    init = started.pid if not kernel else children(started.pid)[0]
+    for signum in (signal.SIGUSR1, signal.SIGTERM, signal.SIGRTMAX):
+        os.kill(init, signum)
+        started.expect_signals(*[signum] * 4)
+
+
+def test_without_proc_command_gets_the_signal_at_least(start, helper):
+    started = start("-a", helper("reporter"), stderr=subprocess.PIPE, before=[
+        "unshare", "--mount", "sh", "-c",
+        'mount -t tmpfs none /proc && exec "$0" "$@"'])
+    started.expect("ready")
+    started.send(signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+    assert started.popen.stderr.readline() == \
+        b"[dumb-init] cannot pass SIGUSR1 on to everything: " \
+        b"No such file or directory\n"
+
+
+@pytest.mark.slow
+def test_process_that_has_got_the_pid_of_another_is_not_hit(start, helper, tmp_path):
+    """PIDs come again at once where there are few; and we are slow (strace) between
+    the listing of a process and the next look at it."""
+    if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 14):
+        pytest.skip("NOT TESTED: needs a pid_max for each PID namespace, Linux 6.14")
+    strangers = tmp_path / "strangers"
+    started = start("-a", helper("churn"), "2", around=[
+        *NAMESPACE, "sh", "-c",
+        f'echo 345 >/proc/sys/kernel/pid_max || exit; "$0" 20 >{strangers} & "$@"',
+        helper("churn")], before=[
+            "strace", "-qq", "-o", "/dev/null", "-e", "trace=pidfd_open",
+            "-e", "inject=pidfd_open:delay_enter=8000"])
+    started.expect("churning")
+    init, = [process.pid for process in
+             psutil.Process(started.popen.pid).children(recursive=True)
+             if name_of(process.pid) == "dumb-init"]
+    for _ in range(40):
+        os.kill(init, signal.SIGUSR1)
+        wait_until(lambda: int(status_field(init, "ShdPnd"), 16) == 0, "our turn")
+    assert strangers.read_text() == "churning\n"
