@@ -45,9 +45,15 @@ def test_system_calls_before_commands_execve(init, tmp_path, mode):
 SIGNALS = 200
 
 
-def test_system_calls_for_a_signal_passed_on(start, helper, tmp_path, mode):
+# With these a signal may start or meet a deadline, which takes the clock.
+TIMED = [["-k", "60"], ["-d", "HUP:60"]]
+
+
+@pytest.mark.parametrize("options", [
+    [], ["-t", "60"], ["-W", "-w", "-s", "-e", "3", "-p", "HUP"], *TIMED], ids=" ".join)
+def test_system_calls_for_a_signal_passed_on(start, helper, tmp_path, mode, options):
     trace = tmp_path / "trace"
-    started = start(*mode, helper("reporter"), before=[
+    started = start(*mode, *options, helper("reporter"), before=[
         "strace", "-qq", "-o", str(trace), "-e", "signal=none"])
     started.expect("ready")
     ours, = children(started.pid)
@@ -56,8 +62,11 @@ def test_system_calls_for_a_signal_passed_on(start, helper, tmp_path, mode):
         started.expect_signals(signal.SIGUSR1)
     calls = re.findall(r"^(\w+)\(", trace.read_text(), re.M)
     # The first wait began when there was no signal yet.
-    passing_on = calls[calls.index("rt_sigtimedwait"):][:2 * SIGNALS]
-    assert passing_on == ["rt_sigtimedwait", "kill"] * SIGNALS
+    expected = ["rt_sigtimedwait", "kill"]
+    if options in TIMED:
+        expected.insert(1, "clock_gettime")
+    passing_on = calls[calls.index("rt_sigtimedwait"):][:len(expected) * SIGNALS]
+    assert passing_on == expected * SIGNALS
 
 
 def test_while_command_runs_we_allocate_nothing_and_start_nothing(
@@ -85,8 +94,11 @@ def test_while_command_runs_we_allocate_nothing_and_start_nothing(
         "exit_group"}
 
 
-def test_no_wake_up_while_nothing_happens(start, helper, mode, place):
-    started = start(*mode, helper("reporter"), place=place)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [
+    [], ["-a", "-t", "1", "-k", "1", "-d", "TERM:1"]], ids=" ".join)
+def test_no_wake_up_while_nothing_happens(start, helper, mode, place, options):
+    started = start(*mode, *options, helper("reporter"), place=place)
     started.expect("ready")
 
     def switches():
@@ -95,7 +107,7 @@ def test_no_wake_up_while_nothing_happens(start, helper, mode, place):
     wait_until(lambda: len(os.listdir(f"/proc/{started.pid}/fd")) == 3 and
                state(started.pid) == "S", "idleness")
     before = switches()
-    time.sleep(2)  # what is measured: two seconds in which nothing happens
+    time.sleep(1.1)  # what is measured: a second in which nothing happens
     assert switches() == before
 
 
