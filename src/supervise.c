@@ -128,7 +128,8 @@ static bool has_reached_command(const struct supervisor *supervisor,
 	const uint64_t signal = SIGNALS_BIT(info->si_signo);
 
 	if (info->si_code != SI_KERNEL || !(signal & SIGNALS_TERMINAL) ||
-	    supervisor->lifecycle.options->mode != MODE_SINGLE_CHILD)
+	    supervisor->lifecycle.options->mode != MODE_SINGLE_CHILD ||
+	    supervisor->lifecycle.phase != PHASE_RUNNING)
 		return false;
 	if ((signal & hangup) && getsid(0) == getpid())
 		return false;
