@@ -33,7 +33,7 @@ int64_t lifecycle_deadline(const struct lifecycle *lifecycle)
 
 static bool in_job_stop(int signum)
 {
-	return (SIGNALS_JOB_STOP & SIGNALS_BIT(signum)) != 0;
+	return signum > 0 && (SIGNALS_JOB_STOP & SIGNALS_BIT(signum)) != 0;
 }
 
 /* What a signal is passed on as; 0 when it is dropped. */
@@ -61,7 +61,7 @@ static struct actions pass_on(struct lifecycle *lifecycle, int signum,
 	const bool running = lifecycle->phase == PHASE_RUNNING;
 	int to = rewritten(options, signum);
 
-	if (to != 0 && (ASKS_TO_END & SIGNALS_BIT(to)) &&
+	if (to != 0 && (ASKS_TO_END & SIGNALS_BIT(to)) != 0 &&
 	    options->kill_after_ms != DURATION_NONE &&
 	    !lifecycle->asked_to_end) {
 		lifecycle->asked_to_end = true;

@@ -12,8 +12,8 @@ static const struct {
 	const char *name;
 	int64_t ms;
 } units[] = {
-	{ "", 1000 },       { "ms", 1 },          { "s", 1000 },
-	{ "m", 60 * 1000 }, { "h", 3600 * 1000 },
+	{ "", 1000 },   { "ms", 1 },      { "s", 1000 },
+	{ "m", 60000 }, { "h", 3600000 },
 };
 
 static bool is_digit(char c)

@@ -269,14 +269,15 @@ static int parse_letters(struct parser *parser, const char *word)
 	for (; *word != '\0' && status == OPTIONS_RUN; word++) {
 		const char letter[] = { '-', *word, '\0' };
 		const struct row *row = rows;
-		const char *argument;
 
 		while (row < rows + ROWS && row->letter != *word)
 			row++;
 		if (row == rows + ROWS)
 			return usage_error("unknown option", letter);
 		if (row->argument) {
-			argument = word[1] ? word + 1 : *parser->next++;
+			const char *argument =
+				word[1] ? word + 1 : *parser->next++;
+
 			if (argument == NULL)
 				return usage_error("no argument for", letter);
 			return apply(parser, row, argument);

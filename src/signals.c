@@ -103,16 +103,15 @@ struct signal_name signals_name(int signum)
 	return name;
 }
 
-bool signals_rewrite(struct rewrites *rewrites, const char *from_text,
-		     const char *to_text)
+bool signals_rewrite(struct rewrites *rewrites, const char *from,
+		     const char *to)
 {
-	int from = signals_parse(from_text);
-	int to = strcmp(to_text, "0") == 0 ? REWRITE_DROP
-					   : signals_parse(to_text);
+	int from_signum = signals_parse(from);
+	int to_signum = strcmp(to, "0") == 0 ? REWRITE_DROP : signals_parse(to);
 
-	if (from == SIGNALS_NONE || to == SIGNALS_NONE)
+	if (from_signum == SIGNALS_NONE || to_signum == SIGNALS_NONE)
 		return false;
-	rewrites->to[from] = (uint8_t)to;
+	rewrites->to[from_signum] = (uint8_t)to_signum;
 	return true;
 }
 

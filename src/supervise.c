@@ -101,7 +101,7 @@ static void handle(struct supervisor *supervisor, const struct event *event,
 	const struct actions actions = lifecycle_step(
 		lifecycle, event, time_of(event, lifecycle->options));
 
-	if (actions.hold)
+	if (actions.hold && info)
 		supervisor->held = *info;
 	if (actions.release)
 		info = &supervisor->held;
