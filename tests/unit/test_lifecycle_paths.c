@@ -25,7 +25,8 @@ enum {
 	GRACE = 50,
 	KILL_AFTER = 40,
 	WALK_SECONDS = 18,
-	STATES_MAX = 1 << 20, /* per combination; a power of two */
+	STATES_MAX = 1 << 18, /* of one combination */
+	SLOTS = 2 * STATES_MAX,
 };
 
 /* What happened on a path so far. Times are as in struct lifecycle. */
@@ -461,7 +462,7 @@ static bool is_new(const struct key *key)
 		hash = (hash ^ (uint64_t)key->numbers[i]) *
 		       UINT64_C(0x9e3779b97f4a7c15);
 	for (slot = hash >> 40;; slot++) {
-		uint32_t *entry = &table[slot % (2 * STATES_MAX)];
+		uint32_t *entry = &table[slot % SLOTS];
 
 		if (*entry == 0) {
 			*entry = (uint32_t)states_found + 1;
@@ -501,7 +502,7 @@ static void find_every_state(const struct options *options, void *argument)
 	struct counts *counts = argument;
 	const struct path start = beginning(options);
 
-	memset(table, 0, 2 * STATES_MAX * sizeof(*table));
+	memset(table, 0, SLOTS * sizeof(*table));
 	states_found = 0;
 	add_state(&start, 0, 0, NULL);
 	for (size_t i = 0; i < states_found; i++) {
@@ -605,7 +606,7 @@ static void test_every_state_keeps_the_contract(void **state)
 
 	(void)state;
 	states = calloc(STATES_MAX, sizeof(*states));
-	table = calloc(2 * STATES_MAX, sizeof(*table));
+	table = calloc(SLOTS, sizeof(*table));
 	assert_non_null(states);
 	assert_non_null(table);
 	each_combination(find_every_state, &counts);
@@ -623,6 +624,7 @@ struct walk {
 	uint64_t paths; /* that were walked to their end, or to depth */
 };
 
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than depth. */
 static void walk_on(const struct path *path, struct walk *walk)
 {
 	if (trail_length == walk->depth) {
