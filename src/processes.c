@@ -29,7 +29,7 @@ enum {
 	 * How often we look again because there was somebody new. Who forks all
 	 * the time is not to keep us from everything else.
 	 */
-	ROUNDS_MAX = 256,
+	ROUNDS_MAX = 1000,
 };
 
 /* A bit for each PID. */
@@ -212,10 +212,9 @@ static bool is_ours(const struct walk *walk, pid_t pid)
 }
 
 /*
- * Its children are listed before it gets the signal, since it may die of that
- * and they become ours; and again right behind it, for those that it started in
- * between. Whom it starts when it has the signal, to clean up, is not listed,
- * and not hit by a signal that was not meant for it.
+ * First the signal, and right behind it the children: those that it had before
+ * are listed (or become ours, if it dies of the signal), and whom it starts
+ * then, to clean up, is not hit by a signal that was not meant for it.
  */
 static void visit(struct walk *walk, pid_t pid)
 {
@@ -229,7 +228,6 @@ static void visit(struct walk *walk, pid_t pid)
 		return;
 	if (is_ours(walk, pid)) {
 		walk->visited->words[pid / WORD_BITS] |= bit_of(pid);
-		list_children(walk, pid);
 		send(walk, process, pid, walk->signum);
 		list_children(walk, pid);
 		if (walk->wake)
