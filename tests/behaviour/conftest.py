@@ -8,6 +8,7 @@ and for each mode and place that it names as a fixture:
 
 import os
 import pathlib
+import select
 import signal
 import subprocess
 import time
@@ -140,12 +141,22 @@ def end_tree(pid):
             pass
 
 
+def wait_for_end(popen):
+    """Its status, as a shell counts: 128+N if signal N killed it. At once, for
+    Popen.wait looks every 50 ms."""
+    with os.fdopen(os.pidfd_open(popen.pid)) as process:
+        assert select.select([process], [], [], TIMEOUT)[0], "waited in vain"
+    code = popen.wait()
+    return code if code >= 0 else 128 - code
+
+
 class Started:
     """An init that runs, and what it and COMMAND say."""
 
     def __init__(self, popen, place, output):
         self.popen = popen    # the init, or unshare around it
         self.output = output  # a pexpect object
+        self.end_status = None
         self._pid = None if place == "pid1" else popen.pid
 
     @property
@@ -181,9 +192,10 @@ class Started:
         self.output.send(keys)
 
     def status(self):
-        """Waits for the end. As a shell counts: 128+N if signal N killed it."""
-        code = self.popen.wait(TIMEOUT)
-        return code if code >= 0 else 128 - code
+        """Waits for the end and returns the status, wait_for_end."""
+        if self.popen.returncode is None:
+            self.end_status = wait_for_end(self.popen)
+        return self.end_status
 
 
 @pytest.fixture
@@ -219,8 +231,9 @@ def start(init):
 
     yield start
     for popen, terminal in started:
-        end_tree(popen.pid)
-        popen.wait(TIMEOUT)
+        if popen.returncode is None:
+            end_tree(popen.pid)
+            wait_for_end(popen)
         if terminal:
             terminal.close()
         for stream in (popen.stdin, popen.stdout, popen.stderr):
