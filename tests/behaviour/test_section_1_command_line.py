@@ -6,56 +6,103 @@ import re
 
 import pytest
 
-USAGE_ERRORS = {
-    "no COMMAND": [],
-    "no COMMAND behind --": ["--"],
-    "no COMMAND behind an option": ["-v"],
-    "unknown letter": ["-x"],
-    "unknown letter in a cluster": ["-vx"],
-    "unknown name": ["--nonsense"],
-    "an empty name": ["--="],
-    "an ambiguous name": ["--ver"],
-    "a longer name": ["--quietly"],
-    "an argument not wanted": ["--quiet=yes"],
-    "no argument for a letter": ["-r"],
-    "no argument for a name": ["--rewrite"],
-    "a rewrite without a colon": ["-r", "15"],
-    "a rewrite of nothing": ["-r", ":15"],
-    "a rewrite to nothing": ["-r", "15:"],
-    "a rewrite with two colons": ["-r", "15:2:3"],
-    "a rewrite of 0": ["-r", "0:15"],
-    "a rewrite of 65": ["-r", "65:15"],
-    "a rewrite to 65": ["-r", "15:65"],
-    "a rewrite to -1": ["-r", "15:-1"],
-    "a rewrite beyond an int": ["-r", "15:4294967298"],
-    "a rewrite with trailing text": ["-r", "15:2x"],
-    "a rewrite with a blank": ["-r", "15: 2"],
-    "a rewrite with an unknown name": ["-r", "SIGFOO:2"],
-    "a rewrite with half a name": ["-r", "TER:2"],
-    "a rewrite with SIG alone": ["-r", "SIG:2"],
-    "a rewrite beyond RTMAX": ["-r", "RTMIN+31:2"],
-    "a rewrite below RTMIN": ["-r", "RTMIN-1:2"],
-    "a rewrite with an empty offset": ["-r", "RTMIN+:2"],
-    "an empty rewrite": ["--rewrite="],
+# What we say of which words, with no COMMAND behind them.
+INCOMPLETE = {
+    "no COMMAND": [[], ["--"], ["-v"], ["-t", "5"], ["--grace=5"]],
+    **{f"no argument for '{word}'": [[word], ["-v", word]] for word in (
+        "-r", "-d", "-k", "-e", "-p", "--rewrite", "--delay", "--grace",
+        "--kill-after", "--map-exit", "--parent-death-signal", "--gr")},
+    "no argument for '-t'": [["-t"], ["-vt"], ["-t5", "-gavt"]],
+}
+# The word that is wrong, in these words with a COMMAND behind them.
+WRONG = {
+    "-x": [["-x"], ["-vx"], ["-vgx"]],
+    **{word: [[word], ["-v", word]] for word in (
+        "--nonsense", "--=", "--quietly", "--wait-al1", "--quiet=yes", "--all=",
+        "--process-group=yes", "--subreaper=0", "--warn-on-reap=no",
+        # ambiguous
+        "--ver", "--p", "--s", "--wa", "--wa=5")},
+}
+DURATIONS = ["", "x", ".", ".5", "5.", "5.s", "-1", "+1", " 1", "1 ", "1\t", "1e3",
+             "0x10", "1,5", "1h30m", "1S", "1sec", "1d", "ms", "s", "1.2.3", "1..2",
+             "1:2", "inf", "nan", "2147483648", "2147483647.1", "2147483647001ms",
+             "35791395m", "596524h", "4294967297", "18446744073709551617", "9" * 100]
+STATUSES = ["", "x", "-1", "+1", " 1", "1 ", "1x", "0x1", "1.0", "256", "1000",
+            "4294967297", "9" * 100, "SIGTERM"]
+SIGNALS = ["", "0", "65", "-1", "+1", " 15", "15 ", "15x", "0xf", "15.0",
+           "4294967311", "SIGFOO", "TER", "TERMX", "SIG", "SIG15", "RTMIN+31",
+           "RTMIN-1", "RTMIN+", "RTMAX+1", "9" * 100]
+MALFORMED = {
+    ("-r", "--rewrite"): ["", "15", ":", "15:2:3", "15:-1", "15:4294967298",
+                          *(f"{each}:2" for each in SIGNALS),
+                          *(f"15:{each}" for each in SIGNALS if each != "0")],
+    ("-d", "--delay"): ["", "15", ":", "5s:TERM", "TERM=5", "TERM:5:5",
+                        *(f"{each}:5" for each in SIGNALS),
+                        *(f"TERM:{each}" for each in DURATIONS)],
+    ("-t", "--grace"): DURATIONS,
+    ("-k", "--kill-after"): DURATIONS,
+    ("-e", "--map-exit"): [":", "1:2:3", *STATUSES,
+                           *(f"{each}:0" for each in STATUSES),
+                           *(f"1:{each}" for each in STATUSES)],
+    ("-p", "--parent-death-signal"): [*SIGNALS, "TERM:5", "15:2"],
+}
+EXCLUSIONS = {
+    ("-c (--single-child)", "-g (--process-group)"): [
+        ["-c", "-g"], ["-g", "-c"], ["-cg"], ["-gvc"],
+        ["--single-child", "--process-group"], ["--pr", "--si"]],
+    ("-t (--grace)", "-W (--wait-all)"): [
+        ["-t", "5", "-W"], ["-W", "-t", "5"], ["-Wt5"], ["-t5", "-v", "-W"],
+        ["--grace=5", "--wait-all"], ["--wait-all", "--grace", "5"]],
 }
 
 
-@pytest.mark.parametrize("words", USAGE_ERRORS.values(), ids=USAGE_ERRORS)
-def test_usage_error_names_the_word_and_starts_nothing(run, tmp_path, words):
-    command = [] if not words or words in (["--"], ["-v"], ["-r"], ["--rewrite"]) \
-        else ["touch", str(tmp_path / "started")]
-    result = run(*words, *command)
-    assert result.returncode == 1
-    assert result.stdout == ""
-    line, = result.stderr.splitlines()
-    assert line.startswith("[dumb-init] ")
-    assert "--help" in line
-    if words in ([], ["--"], ["-v"]):
-        assert "no COMMAND" in line
-    else:
-        culprit = "-x" if words == ["-vx"] else words[-1].removeprefix("--rewrite=")
-        assert f"'{culprit}'" in line
-    assert not (tmp_path / "started").exists()
+@pytest.fixture
+def assert_usage_error(run, tmp_path):
+    """assert_usage_error(WORDS, SAYS...): one line that says all that, status 1,
+    and the COMMAND behind the words is not started."""
+    started = tmp_path / "started"
+
+    def assert_usage_error(words, *says, command=("touch", str(started))):
+        result = run(*words, *command)
+        assert (result.returncode, result.stdout) == (1, ""), words
+        line, = result.stderr.splitlines()
+        assert line.startswith("[dumb-init] ")
+        for each in (*says, "--help"):
+            assert each in line, words
+        assert not started.exists(), words
+
+    return assert_usage_error
+
+
+@pytest.mark.parametrize("says", INCOMPLETE)
+def test_what_is_missing_is_a_usage_error(assert_usage_error, says):
+    for words in INCOMPLETE[says]:
+        assert_usage_error(words, says, command=())
+
+
+@pytest.mark.parametrize("word", WRONG)
+def test_usage_error_names_the_word_and_starts_nothing(assert_usage_error, word):
+    for words in WRONG[word]:
+        assert_usage_error(words, f"'{word}'")
+
+
+@pytest.mark.parametrize("option", MALFORMED, ids=lambda option: option[1])
+def test_malformed_argument_is_a_usage_error_that_names_it(assert_usage_error, option):
+    letter, name = option
+    for word in MALFORMED[option]:
+        # Where a control character would be, there is a question mark.
+        says = f"not '{word}'".replace("\t", "?")
+        assert_usage_error([letter, word], name, says)
+        assert_usage_error([f"{name}={word}"], name, says)
+        assert_usage_error([name, word], name, says)
+        if word:
+            assert_usage_error([letter + word], name, says)
+
+
+@pytest.mark.parametrize("both", EXCLUSIONS, ids=" ".join)
+def test_options_that_exclude_each_other_are_a_usage_error(assert_usage_error, both):
+    for words in EXCLUSIONS[both]:
+        assert_usage_error(words, *both, "exclude each other")
 
 
 def test_argument_that_is_missing_does_not_take_what_is_not_there(run):
@@ -75,6 +122,19 @@ def test_argument_that_is_missing_does_not_take_what_is_not_there(run):
     ["--rewrite=1:2", "sh", "-c", "exit 3"],
     ["--rewrite=hup:SIGRTMAX-3", "--single-child", "sh", "-c", "exit 3"],
     ["--rew", "SIGRTMIN+3:0", "--single", "sh", "-c", "exit 3"],
+    ["-g", "sh", "-c", "exit 3"],
+    ["-gaws", "sh", "-c", "exit 3"],
+    ["-gt", "5", "sh", "-c", "exit 3"],
+    ["-gt0", "-k0", "sh", "-c", "exit 3"],
+    ["-aWd", "TERM:5s", "--", "sh", "-c", "exit 3"],
+    ["-e4:5", "-e", "6", "sh", "-c", "exit 3"],
+    ["-p", "KILL", "-pTERM", "sh", "-c", "exit 3"],
+    ["--process-group", "--all", "--wait-all", "sh", "-c", "exit 3"],
+    ["--grace=500ms", "--kill-after", "1.5h", "sh", "-c", "exit 3"],
+    ["--gr", "2m", "--delay=hup:0", "sh", "-c", "exit 3"],
+    ["--map-exit=4:5", "--map", "6", "sh", "-c", "exit 3"],
+    ["--parent-death-signal", "SIGRTMIN+3", "--subreaper", "sh", "-c", "exit 3"],
+    ["--warn-on-reap", "--grace=2147483647", "sh", "-c", "exit 3"],
 ], ids=" ".join)
 def test_options_end_at_the_first_word_that_is_not_one(run, words):
     assert run(*words).returncode == 3
@@ -93,9 +153,15 @@ def test_second_double_dash_is_a_word_of_command(run):
 def test_help_lists_every_option_on_stdout(run, option):
     result = run(option)
     assert (result.returncode, result.stderr) == (0, "")
-    for each in ("-c, --single-child", "-r, --rewrite FROM:TO", "-q, --quiet",
-                 "-v, --verbose", "-h, --help", "-V, --version",
-                 "DUMB_INIT_SETSID", "DUMB_INIT_DEBUG"):
+    for each in ("-c, --single-child", "-g, --process-group", "-a, --all",
+                 "-r, --rewrite FROM:TO", "-d, --delay SIG:DURATION",
+                 "-t, --grace DURATION", "-k, --kill-after DURATION",
+                 "-W, --wait-all", "-e, --map-exit FROM[:TO]",
+                 "-p, --parent-death-signal SIG", "-s, --subreaper",
+                 "-w, --warn-on-reap", "-q, --quiet", "-v, --verbose",
+                 "-h, --help", "-V, --version"):
+        assert re.search(rf"^  {re.escape(each)}  +\S", result.stdout, re.M), each
+    for each in ("DUMB_INIT_SETSID", "DUMB_INIT_DEBUG"):
         assert each in result.stdout
     assert max(map(len, result.stdout.splitlines())) < 80
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import MODES, TIMEOUT, state, wait_until
+from conftest import MODES, TIMEOUT, state, status_field, wait_until
 
 
 def lines_of(started):
@@ -55,6 +55,86 @@ def test_verbose_says_what_happens(start, helper, mode):
         *([f"COMMAND has ended: SIGTERM to {target}"] if not alone else []),
     )]
     assert ours != command
+
+
+@pytest.mark.parametrize("delay", ["50ms", "1h"])
+def test_verbose_tells_of_a_signal_that_is_held_back(start, helper, mode, delay):
+    started = start("-v", *mode, "-d", f"TERM:{delay}", "-r", "TERM:INT",
+                    helper("reporter"), stderr=subprocess.PIPE)
+    started.expect("ready")
+    command = started.command
+    started.send(signal.SIGTERM)
+    if delay == "1h":  # a second one cuts that short
+        wait_until(lambda: int(status_field(started.pid, "ShdPnd"), 16) == 0,
+                   "our turn")
+        started.send(signal.SIGTERM)
+    started.expect_signals(signal.SIGINT)
+    os.kill(command, signal.SIGKILL)
+    alone = mode == MODES["single-child"]
+    target = f"PID {command}" if alone else f"group {command}"
+    sender = f"[dumb-init] SIGTERM from PID {os.getpid()}, UID {os.getuid()}"
+    assert [line for line in lines_of(started) if "SIGTERM from" in line] == [
+        f"{sender}: held back", f"{sender}: passed on to {target} as SIGINT"]
+
+
+def test_verbose_names_everything_as_the_target(start, helper, mode, place):
+    started = start("-v", *mode, "-a", "-t", "10", helper("reporter"), place=place,
+                    stderr=subprocess.PIPE)
+    started.expect("ready")
+    started.send(signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+    os.kill(started.command, signal.SIGKILL)
+    assert started.status() == 128 + signal.SIGKILL
+    sender = f"PID {os.getpid()}, UID {os.getuid()}" if place == "ordinary" \
+        else f"PID 0, UID {os.getuid()}"
+    _, passed_on, _, ended = lines_of(started)
+    assert passed_on == f"[dumb-init] SIGUSR1 from {sender}: passed on to everything"
+    assert ended == "[dumb-init] COMMAND has ended: SIGTERM to everything"
+
+
+# A reporter ignores SIGTERM; COMMAND ends when stdin does.
+STUBBORN = '"$0" & read line; exit 3'
+DAEMON = "setsid sh -c 'echo ready; exec sleep 60' &"
+TIME_IS_UP = "[dumb-init] time is up: SIGKILL to everything"
+
+
+@pytest.mark.parametrize("options, lines", [
+    (["-t", "50ms"], [TIME_IS_UP]), (["-t", "0"], [TIME_IS_UP]),
+    (["-t", "50ms", "-k", "1h"], [TIME_IS_UP]), (["-qt", "50ms"], [])], ids=str)
+def test_one_line_tells_that_the_grace_period_is_over(start, helper, mode, place,
+                                                      options, lines):
+    started = start(*mode, *options, "sh", "-c", STUBBORN, helper("reporter"),
+                    place=place, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    started.expect("ready")
+    started.popen.stdin.close()
+    assert started.status() == 3
+    assert lines_of(started) == lines
+
+
+@pytest.mark.parametrize("options, lines", [
+    (["-k", "50ms"], [TIME_IS_UP]), (["-k", "0"], [TIME_IS_UP]),
+    (["-k", "50ms", "-t", "50ms"], [TIME_IS_UP]), (["-k", "50ms", "-W"], [TIME_IS_UP]),
+    (["-qk", "50ms"], [])], ids=str)
+def test_one_line_tells_that_the_time_to_end_is_over(start, helper, mode, place,
+                                                     options, lines):
+    started = start(*mode, *options, helper("reporter"), place=place,
+                    stderr=subprocess.PIPE)
+    started.expect("ready")
+    started.send(signal.SIGTERM)
+    assert started.status() == 128 + signal.SIGKILL
+    assert lines_of(started) == lines
+
+
+@pytest.mark.parametrize("options, before", [
+    (["-k", "1h"], "echo ready;"), (["-t", "1h"], DAEMON), (["-k1h", "-t1h"], DAEMON)],
+    ids=str)
+def test_no_line_tells_of_a_time_that_sufficed(start, mode, place, options, before):
+    started = start(*mode, *options, "sh", "-c", f"{before} exec sleep 60",
+                    place=place, stderr=subprocess.PIPE)
+    started.expect("ready")
+    started.send(signal.SIGTERM)
+    assert started.status() == 128 + signal.SIGTERM
+    assert not lines_of(started)
 
 
 def test_verbose_tells_of_orphans_and_of_suspension(start):

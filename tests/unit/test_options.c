@@ -34,54 +34,231 @@ static int parse(struct options *options, const char *const words[WORDS_MAX])
 	return status;
 }
 
+/* The numbers that options are made of, but for the two tables. */
+enum field {
+	END,
+	MODE,
+	TARGET,
+	LEVEL,
+	WAIT_ALL,
+	WARN_ON_REAP,
+	PARENT_DEATH_SIGNAL,
+	DELAYED,
+	DELAY_MS,
+	GRACE_MS,
+	KILL_AFTER_MS,
+	TERM_TO,
+	FIELDS,
+};
+
+static const int64_t defaults[FIELDS] = {
+	[MODE] = MODE_SESSION,           [TARGET] = TARGET_GROUP,
+	[LEVEL] = LOG_WARNING,           [GRACE_MS] = DURATION_NONE,
+	[KILL_AFTER_MS] = DURATION_NONE,
+};
+
+static void read_fields(int64_t fields[FIELDS], const struct options *options)
+{
+	fields[END] = 0;
+	fields[MODE] = options->mode;
+	fields[TARGET] = options->target;
+	fields[LEVEL] = options->level;
+	fields[WAIT_ALL] = options->wait_all;
+	fields[WARN_ON_REAP] = options->warn_on_reap;
+	fields[PARENT_DEATH_SIGNAL] = options->parent_death_signal;
+	fields[DELAYED] = options->delayed;
+	fields[DELAY_MS] = options->delay_ms;
+	fields[GRACE_MS] = options->grace_ms;
+	fields[KILL_AFTER_MS] = options->kill_after_ms;
+	fields[TERM_TO] = options->rewrites.to[SIGTERM];
+}
+
+struct set {
+	enum field field;
+	int64_t value;
+};
+
+#define SINGLE_CHILD  MODE, MODE_SINGLE_CHILD
+#define GROUP         MODE, MODE_GROUP
+#define COMMAND_ALONE TARGET, TARGET_COMMAND
+#define EVERYTHING    TARGET, TARGET_EVERYTHING
+
+/* Options is what words say: the defaults, but for what is set, up to END. */
+static void assert_sets(const char *const words[WORDS_MAX],
+			const struct set *set)
+{
+	int64_t expected[FIELDS], fields[FIELDS];
+	struct options options;
+
+	assert_int_equal(parse(&options, words), OPTIONS_RUN);
+	memcpy(expected, defaults, sizeof(defaults));
+	for (; set->field != END; set++)
+		expected[set->field] = set->value;
+	read_fields(fields, &options);
+	for (size_t i = 0; i < FIELDS; i++)
+		assert_int_equal(fields[i], expected[i]);
+	assert_string_equal(options.command[0], "x");
+	assert_null(options.command[1]);
+}
+
 static void test_options(void **state)
 {
 	static const struct {
 		const char *words[WORDS_MAX];
-		enum mode mode;
-		enum log_level level;
-		int term_to;
+		struct set sets[5];
 	} rows[] = {
-		{ { "x" }, MODE_SESSION, LOG_WARNING, 0 },
-		{ { "--", "x" }, MODE_SESSION, LOG_WARNING, 0 },
-		{ { "-c", "x" }, MODE_SINGLE_CHILD, LOG_WARNING, 0 },
+		{ { "x" }, { { END, 0 } } },
+		{ { "--", "x" }, { { END, 0 } } },
+		{ { "-c", "x" }, { { SINGLE_CHILD }, { COMMAND_ALONE } } },
+		{ { "-cc", "x" }, { { SINGLE_CHILD }, { COMMAND_ALONE } } },
 		{ { "--single-child", "x" },
-		  MODE_SINGLE_CHILD,
-		  LOG_WARNING,
-		  0 },
-		{ { "--si", "x" }, MODE_SINGLE_CHILD, LOG_WARNING, 0 },
-		{ { "-v", "x" }, MODE_SESSION, LOG_VERBOSE, 0 },
-		{ { "-vvv", "x" }, MODE_SESSION, LOG_VERBOSE, 0 },
-		{ { "--verbose", "x" }, MODE_SESSION, LOG_VERBOSE, 0 },
-		{ { "-q", "x" }, MODE_SESSION, LOG_ERROR, 0 },
-		{ { "-vq", "x" }, MODE_SESSION, LOG_ERROR, 0 },
-		{ { "-qv", "x" }, MODE_SESSION, LOG_VERBOSE, 0 },
-		{ { "-cq", "--", "x" }, MODE_SINGLE_CHILD, LOG_ERROR, 0 },
-		{ { "-r", "TERM:2", "x" }, MODE_SESSION, LOG_WARNING, 2 },
-		{ { "-rTERM:2", "x" }, MODE_SESSION, LOG_WARNING, 2 },
-		{ { "-cr15:2", "x" }, MODE_SINGLE_CHILD, LOG_WARNING, 2 },
-		{ { "--rewrite", "15:2", "x" }, MODE_SESSION, LOG_WARNING, 2 },
-		{ { "--rewrite=15:2", "x" }, MODE_SESSION, LOG_WARNING, 2 },
-		{ { "-r", "15:3", "-r", "15:2", "x" },
-		  MODE_SESSION,
-		  LOG_WARNING,
-		  2 },
-		{ { "-r", "15:0", "x" },
-		  MODE_SESSION,
-		  LOG_WARNING,
-		  REWRITE_DROP },
+		  { { SINGLE_CHILD }, { COMMAND_ALONE } } },
+		{ { "--si", "x" }, { { SINGLE_CHILD }, { COMMAND_ALONE } } },
+		{ { "-g", "x" }, { { GROUP } } },
+		{ { "-g", "-g", "x" }, { { GROUP } } },
+		{ { "--process-group", "x" }, { { GROUP } } },
+		{ { "--pr", "x" }, { { GROUP } } },
+		{ { "-a", "x" }, { { EVERYTHING } } },
+		{ { "--all", "x" }, { { EVERYTHING } } },
+		{ { "--al", "--", "x" }, { { EVERYTHING } } },
+		{ { "-ga", "x" }, { { GROUP }, { EVERYTHING } } },
+		{ { "-ag", "x" }, { { GROUP }, { EVERYTHING } } },
+		{ { "-ac", "x" }, { { SINGLE_CHILD }, { EVERYTHING } } },
+		{ { "-c", "--all", "x" },
+		  { { SINGLE_CHILD }, { EVERYTHING } } },
+		{ { "-v", "x" }, { { LEVEL, LOG_VERBOSE } } },
+		{ { "-vvv", "x" }, { { LEVEL, LOG_VERBOSE } } },
+		{ { "--verbose", "x" }, { { LEVEL, LOG_VERBOSE } } },
+		{ { "-q", "x" }, { { LEVEL, LOG_ERROR } } },
+		{ { "-vq", "x" }, { { LEVEL, LOG_ERROR } } },
+		{ { "-qv", "x" }, { { LEVEL, LOG_VERBOSE } } },
+		{ { "-cq", "--", "x" },
+		  { { SINGLE_CHILD },
+		    { COMMAND_ALONE },
+		    { LEVEL, LOG_ERROR } } },
+		{ { "-r", "TERM:2", "x" }, { { TERM_TO, 2 } } },
+		{ { "-rTERM:2", "x" }, { { TERM_TO, 2 } } },
+		{ { "-cr15:2", "x" },
+		  { { SINGLE_CHILD }, { COMMAND_ALONE }, { TERM_TO, 2 } } },
+		{ { "--rewrite", "15:2", "x" }, { { TERM_TO, 2 } } },
+		{ { "--rewrite=15:2", "x" }, { { TERM_TO, 2 } } },
+		{ { "-r", "15:3", "-r", "15:2", "x" }, { { TERM_TO, 2 } } },
+		{ { "-r", "15:0", "x" }, { { TERM_TO, REWRITE_DROP } } },
+		{ { "-d", "TERM:5s", "x" },
+		  { { DELAYED, SIGTERM }, { DELAY_MS, 5000 } } },
+		{ { "-dSIGRTMIN+15:0.1ms", "x" },
+		  { { DELAYED, 49 }, { DELAY_MS, 1 } } },
+		{ { "-gd", "15:2147483647", "x" },
+		  { { GROUP },
+		    { DELAYED, SIGTERM },
+		    { DELAY_MS, INT64_C(2147483647000) } } },
+		{ { "--delay", "hup:0", "x" },
+		  { { DELAYED, SIGHUP }, { DELAY_MS, 0 } } },
+		{ { "--delay=64:1h", "x" },
+		  { { DELAYED, 64 }, { DELAY_MS, 3600000 } } },
+		{ { "--de", "1:1", "-d2:2", "x" },
+		  { { DELAYED, 2 }, { DELAY_MS, 2000 } } },
+		{ { "-t5", "x" }, { { GRACE_MS, 5000 } } },
+		{ { "-t", "5", "x" }, { { GRACE_MS, 5000 } } },
+		{ { "-gat0.5", "x" },
+		  { { GROUP }, { EVERYTHING }, { GRACE_MS, 500 } } },
+		{ { "-ct", "1.5h", "x" },
+		  { { SINGLE_CHILD },
+		    { COMMAND_ALONE },
+		    { GRACE_MS, 5400000 } } },
+		{ { "-t", "0", "x" }, { { GRACE_MS, 0 } } },
+		{ { "--grace", "5", "x" }, { { GRACE_MS, 5000 } } },
+		{ { "--grace=5", "x" }, { { GRACE_MS, 5000 } } },
+		{ { "--gr", "5", "x" }, { { GRACE_MS, 5000 } } },
+		{ { "--gr=5ms", "x" }, { { GRACE_MS, 5 } } },
+		{ { "-t5", "-t6", "x" }, { { GRACE_MS, 6000 } } },
+		{ { "--grace=6", "-t", "5", "x" }, { { GRACE_MS, 5000 } } },
+		{ { "-k0", "x" }, { { KILL_AFTER_MS, 0 } } },
+		{ { "-k", "0", "x" }, { { KILL_AFTER_MS, 0 } } },
+		{ { "-qk", "2m", "x" },
+		  { { LEVEL, LOG_ERROR }, { KILL_AFTER_MS, 120000 } } },
+		{ { "--kill-after", "7", "x" }, { { KILL_AFTER_MS, 7000 } } },
+		{ { "--kill-after=7", "-k8", "x" },
+		  { { KILL_AFTER_MS, 8000 } } },
+		{ { "--ki=7", "-t1", "x" },
+		  { { KILL_AFTER_MS, 7000 }, { GRACE_MS, 1000 } } },
+		{ { "-W", "x" }, { { WAIT_ALL, true } } },
+		{ { "-gW", "x" }, { { GROUP }, { WAIT_ALL, true } } },
+		{ { "--wait-all", "x" }, { { WAIT_ALL, true } } },
+		{ { "--wai", "-W", "x" }, { { WAIT_ALL, true } } },
+		{ { "-Wk1", "x" },
+		  { { WAIT_ALL, true }, { KILL_AFTER_MS, 1000 } } },
+		{ { "-p", "KILL", "x" }, { { PARENT_DEATH_SIGNAL, SIGKILL } } },
+		{ { "-pSIGRTMAX-1", "x" }, { { PARENT_DEATH_SIGNAL, 63 } } },
+		{ { "-Wp", "1", "x" },
+		  { { WAIT_ALL, true }, { PARENT_DEATH_SIGNAL, SIGHUP } } },
+		{ { "--parent-death-signal=term", "x" },
+		  { { PARENT_DEATH_SIGNAL, SIGTERM } } },
+		{ { "--pa", "TERM", "-p", "INT", "x" },
+		  { { PARENT_DEATH_SIGNAL, SIGINT } } },
+		{ { "-s", "x" }, { { END, 0 } } },
+		{ { "--subreaper", "x" }, { { END, 0 } } },
+		{ { "--su", "-cs", "x" },
+		  { { SINGLE_CHILD }, { COMMAND_ALONE } } },
+		{ { "-w", "x" }, { { WARN_ON_REAP, true } } },
+		{ { "-swW", "x" },
+		  { { WARN_ON_REAP, true }, { WAIT_ALL, true } } },
+		{ { "--warn-on-reap", "x" }, { { WARN_ON_REAP, true } } },
+		{ { "--war", "x" }, { { WARN_ON_REAP, true } } },
+		/* A status sets none of these. */
+		{ { "-e", "143:0", "-se1", "--map-exit=2", "x" },
+		  { { END, 0 } } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_sets(rows[i].words, rows[i].sets);
+}
+
+static void test_status_becomes_another_and_no_other_changes(void **state)
+{
+	static const struct {
+		const char *words[WORDS_MAX];
+		int changed[3][2]; /* from and to; 0 to 0 is as none */
+	} rows[] = {
+		{ { "x" }, { { 0, 0 } } },
+		{ { "-e", "143", "x" }, { { 143, 0 } } },
+		{ { "-e", "143:0", "x" }, { { 143, 0 } } },
+		{ { "-e143:7", "x" }, { { 143, 7 } } },
+		{ { "-ge", "7:143", "x" }, { { 7, 143 } } },
+		{ { "-e0:255", "x" }, { { 0, 255 } } },
+		{ { "-e0:1", "x" }, { { 0, 1 } } },
+		{ { "-e255:254", "x" }, { { 255, 254 } } },
+		{ { "-e255", "x" }, { { 255, 0 } } },
+		{ { "-e007:0008", "x" }, { { 7, 8 } } },
+		{ { "-e9:9", "x" }, { { 9, 9 } } },
+		{ { "--map-exit", "3", "x" }, { { 3, 0 } } },
+		{ { "--map-exit=3:4", "x" }, { { 3, 4 } } },
+		{ { "--map=3:4", "x" }, { { 3, 4 } } },
+		{ { "-e3:4", "-e4:5", "-e143", "x" },
+		  { { 3, 4 }, { 4, 5 }, { 143, 0 } } },
+		{ { "-e3:4", "-e3:5", "x" }, { { 3, 5 } } },
+		{ { "-e3", "-e3:5", "x" }, { { 3, 5 } } },
+		{ { "-e3:5", "-e3", "x" }, { { 3, 0 } } },
+		{ { "-e3:5", "-e3:3", "x" }, { { 3, 3 } } },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct options options;
+		int expected[STATUSES];
 
+		for (int from = 0; from < STATUSES; from++)
+			expected[from] = from;
+		for (size_t j = 0; j < 3; j++)
+			if (rows[i].changed[j][0] != rows[i].changed[j][1])
+				expected[rows[i].changed[j][0]] =
+					rows[i].changed[j][1];
 		assert_int_equal(parse(&options, rows[i].words), OPTIONS_RUN);
-		assert_int_equal(options.mode, rows[i].mode);
-		assert_int_equal(options.level, rows[i].level);
-		assert_int_equal(options.rewrites.to[SIGTERM], rows[i].term_to);
-		assert_string_equal(options.command[0], "x");
-		assert_null(options.command[1]);
+		for (int from = 0; from < STATUSES; from++)
+			assert_int_equal((from + options.status_change[from]) %
+						 STATUSES,
+					 expected[from]);
 	}
 }
 
@@ -118,6 +295,15 @@ static void test_word_before_command_is_there_to_be_used_up(void **state)
 	assert_string_equal(options.command[-1], "dumb-init");
 }
 
+static void assert_errors(const char *const rows[][WORDS_MAX], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct options options;
+
+		assert_int_equal(parse(&options, rows[i]), EXIT_FAILURE);
+	}
+}
+
 static void test_errors(void **state)
 {
 	static const char *const rows[][WORDS_MAX] = {
@@ -131,19 +317,75 @@ static void test_errors(void **state)
 		{ "--ver", "x" },
 		{ "--=", "x" },
 		{ "--quiet=", "x" },
+		{ "--all=yes", "x" },
+		{ "--s", "x" },  /* single-child, subreaper */
+		{ "--p", "x" },  /* process-group, parent-death-signal */
+		{ "--wa", "x" }, /* wait-all, warn-on-reap */
 		{ "-r" },
 		{ "-cr" },
 		{ "--rewrite" },
 		{ "-r", "x", "x" },
 		{ "--rewrite=", "x" },
+		{ "-t" },
+		{ "-t", "x" },
+		{ "-tx", "x" },
+		{ "-t", "", "x" },
+		{ "-t", "-1", "x" },
+		{ "--grace=", "x" },
+		{ "-k" },
+		{ "-k", "5x", "x" },
+		{ "--kill-after=2147483648", "x" },
+		{ "-d" },
+		{ "-d", "TERM", "x" },
+		{ "-d", "TERM:", "x" },
+		{ "-d", ":5", "x" },
+		{ "-d", "5s:TERM", "x" },
+		{ "-d", "TERM:5:5", "x" },
+		{ "-d", "0:5", "x" },
+		{ "-e" },
+		{ "-e", "", "x" },
+		{ "-e", ":", "x" },
+		{ "-e", "1:", "x" },
+		{ "-e", ":1", "x" },
+		{ "-e", "256", "x" },
+		{ "-e", "1:256", "x" },
+		{ "-e", "-1", "x" },
+		{ "-e", "1:-1", "x" },
+		{ "-e", "1:2:3", "x" },
+		{ "-p" },
+		{ "-p", "0", "x" },
+		{ "-p", "65", "x" },
+		{ "-p", "", "x" },
+		/* The last does not make the one before it right. */
+		{ "-tx", "-t5", "x" },
+		{ "-e256", "-e1", "x" },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct options options;
+	assert_errors(rows, sizeof(rows) / sizeof(rows[0]));
+}
 
-		assert_int_equal(parse(&options, rows[i]), EXIT_FAILURE);
-	}
+static void test_exclusions(void **state)
+{
+	static const char *const rows[][WORDS_MAX] = {
+		{ "-c", "-g", "x" },
+		{ "-g", "-c", "x" },
+		{ "-cg", "x" },
+		{ "-gc", "x" },
+		{ "-g", "-avc", "x" },
+		{ "--single-child", "--process-group", "x" },
+		{ "--pr", "--si", "x" },
+		{ "-t5", "-W", "x" },
+		{ "-W", "-t5", "x" },
+		{ "-Wt5", "x" },
+		{ "-W", "-t", "5", "x" },
+		{ "--grace=5", "--wait-all", "x" },
+		{ "--wait-all", "--grace", "5", "x" },
+		{ "-t5", "-t6", "-g", "-W", "x" },
+	};
+
+	(void)state;
+	assert_errors(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 static void test_no_word_at_all_is_an_error(void **state)
@@ -163,6 +405,8 @@ static void test_environment(void **state)
 {
 	const char *const words[WORDS_MAX] = { "x" };
 	const char *const quiet[WORDS_MAX] = { "-q", "x" };
+	const char *const group[WORDS_MAX] = { "-g", "x" };
+	const char *const all[WORDS_MAX] = { "-a", "x" };
 	struct options options;
 
 	(void)state;
@@ -170,9 +414,18 @@ static void test_environment(void **state)
 	setenv("DUMB_INIT_DEBUG", "1", 1);
 	assert_int_equal(parse(&options, words), OPTIONS_RUN);
 	assert_int_equal(options.mode, MODE_SINGLE_CHILD);
+	assert_int_equal(options.target, TARGET_COMMAND);
 	assert_int_equal(options.level, LOG_VERBOSE);
 	assert_int_equal(parse(&options, quiet), OPTIONS_RUN);
 	assert_int_equal(options.level, LOG_ERROR);
+	/* The command line counts more; this is no exclusion. */
+	assert_sets(group, (struct set[]){ { GROUP },
+					   { LEVEL, LOG_VERBOSE },
+					   { END, 0 } });
+	assert_sets(all, (struct set[]){ { SINGLE_CHILD },
+					 { EVERYTHING },
+					 { LEVEL, LOG_VERBOSE },
+					 { END, 0 } });
 	setenv("DUMB_INIT_SETSID", "1", 1);
 	setenv("DUMB_INIT_DEBUG", "0", 1);
 	assert_int_equal(parse(&options, words), OPTIONS_RUN);
@@ -192,11 +445,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(
+			test_status_becomes_another_and_no_other_changes),
 		cmocka_unit_test(test_words_from_command_on_are_commands),
 		cmocka_unit_test(test_dash_alone_is_a_command),
 		cmocka_unit_test(
 			test_word_before_command_is_there_to_be_used_up),
 		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_exclusions),
 		cmocka_unit_test(test_no_word_at_all_is_an_error),
 		cmocka_unit_test_teardown(test_environment, clear_environment),
 	};

@@ -1,4 +1,7 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "format.h"
 #include "log.h"
 #include "report.h"
 
@@ -15,7 +19,10 @@ enum {
 	COMMAND = 42,
 };
 
-/* Stderr is this pipe while we report; the runner writes to the real one. */
+/*
+ * Stderr is this pipe while we report; the runner writes to the real one. It
+ * does not block: what is not said fails a test and does not stall it.
+ */
 static int ends[2], err;
 
 static void assert_said(const char *expected)
@@ -28,6 +35,21 @@ static void assert_said(const char *expected)
 	assert_string_equal(line, expected);
 }
 
+static void assert_nothing_said(void)
+{
+	struct pollfd waiting = { .fd = ends[0], .events = POLLIN };
+
+	assert_int_equal(poll(&waiting, 1, 0), 0);
+}
+
+static void report_event(const struct event *event, const siginfo_t *info,
+			 const struct actions *actions)
+{
+	dup2(ends[1], STDERR_FILENO);
+	report_actions(event, info, actions, COMMAND);
+	dup2(err, STDERR_FILENO);
+}
+
 static void report(const siginfo_t *info, const struct actions *actions,
 		   bool reached)
 {
@@ -37,9 +59,7 @@ static void report(const siginfo_t *info, const struct actions *actions,
 		.reached_command = reached,
 	};
 
-	dup2(ends[1], STDERR_FILENO);
-	report_actions(&event, info, actions, COMMAND);
-	dup2(err, STDERR_FILENO);
+	report_event(&event, info, actions);
 }
 
 static void test_sender_is_who_the_kernel_says(void **state)
@@ -89,12 +109,233 @@ static void test_what_became_of_a_signal(void **state)
 		    "already\n");
 }
 
+static void test_started_says_the_mode(void **state)
+{
+	static const struct {
+		enum mode mode;
+		const char *line;
+	} rows[] = {
+		{ MODE_SESSION, "[dumb-init] started x in a session of its "
+				"own: PID 42\n" },
+		{ MODE_GROUP, "[dumb-init] started x in a process group of its "
+			      "own: PID 42\n" },
+		{ MODE_SINGLE_CHILD,
+		  "[dumb-init] started x as a single child: PID 42\n" },
+	};
+	char *argv[] = { (char *)"dumb-init", (char *)"x", NULL };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct options options = { .mode = rows[i].mode,
+						 .command = argv + 1 };
+
+		dup2(ends[1], STDERR_FILENO);
+		report_start(&options, COMMAND);
+		dup2(err, STDERR_FILENO);
+		assert_said(rows[i].line);
+	}
+}
+
+static const struct said {
+	struct event event;
+	struct actions actions;
+	int signum;           /* that info tells of; 0 where there is none */
+	enum log_level level; /* the lowest that says it */
+	const char *line;     /* NULL where none does */
+} events[] = {
+	{ .event = { .kind = EVENT_SIGNAL, .signum = SIGTERM },
+	  .actions = { .hold = true },
+	  .signum = SIGTERM,
+	  .level = LOG_VERBOSE,
+	  .line = "SIGTERM from the kernel: held back" },
+	{ .event = { .kind = EVENT_SIGNAL, .signum = SIGTERM },
+	  .actions = { .release = true,
+		       .signum = SIGTERM,
+		       .target = TARGET_GROUP },
+	  .signum = SIGTERM,
+	  .level = LOG_VERBOSE,
+	  .line = "SIGTERM from the kernel: passed on to group 42" },
+	{ .event = { .kind = EVENT_DEADLINE },
+	  .actions = { .release = true,
+		       .signum = SIGTERM,
+		       .target = TARGET_EVERYTHING },
+	  .signum = SIGTERM,
+	  .level = LOG_VERBOSE,
+	  .line = "SIGTERM from the kernel: passed on to everything" },
+	{ .event = { .kind = EVENT_DEADLINE },
+	  .actions = { .release = true,
+		       .signum = SIGINT,
+		       .target = TARGET_COMMAND },
+	  .signum = SIGTERM,
+	  .level = LOG_VERBOSE,
+	  .line = "SIGTERM from the kernel: passed on to PID 42 as SIGINT" },
+	{ .event = { .kind = EVENT_DEADLINE },
+	  .actions = { .signum = SIGKILL,
+		       .target = TARGET_EVERYTHING,
+		       .last_resort = true },
+	  .level = LOG_WARNING,
+	  .line = "time is up: SIGKILL to everything" },
+	{ .event = { .kind = EVENT_DEADLINE },
+	  .actions = { .signum = SIGKILL, .target = TARGET_EVERYTHING },
+	  .level = LOG_VERBOSE,
+	  .line = NULL },
+	{ .event = { .kind = EVENT_DEADLINE },
+	  .actions = { .signum = 0 },
+	  .level = LOG_WARNING,
+	  .line = "SIGKILL does not end what is left: ending without" },
+	{ .event = { .kind = EVENT_COMMAND_ENDED },
+	  .actions = { .signum = SIGTERM, .target = TARGET_GROUP },
+	  .level = LOG_VERBOSE,
+	  .line = "COMMAND has ended: SIGTERM to group 42" },
+	{ .event = { .kind = EVENT_COMMAND_ENDED },
+	  .actions = { .signum = SIGTERM,
+		       .target = TARGET_EVERYTHING,
+		       .wake = true },
+	  .level = LOG_VERBOSE,
+	  .line = "COMMAND has ended: SIGTERM to everything" },
+	{ .event = { .kind = EVENT_COMMAND_ENDED },
+	  .actions = { .signum = 0 },
+	  .level = LOG_VERBOSE,
+	  .line = NULL },
+	{ .event = { .kind = EVENT_NOTHING_LEFT },
+	  .actions = { .signum = 0 },
+	  .level = LOG_VERBOSE,
+	  .line = NULL },
+	{ .event = { .kind = EVENT_COMMAND_STOPPED, .signum = SIGTSTP },
+	  .actions = { .suspend = true },
+	  .level = LOG_VERBOSE,
+	  .line = "stopping ourselves until SIGCONT" },
+};
+
+static void test_event_is_said_at_its_level(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
+		const struct said *row = &events[i];
+		const siginfo_t info = { .si_signo = row->signum,
+					 .si_code = SI_KERNEL };
+
+		for (int level = LOG_ERROR; level <= LOG_VERBOSE; level++) {
+			char line[LOG_LINE_MAX];
+
+			log_set_level((enum log_level)level);
+			report_event(&row->event, row->signum ? &info : NULL,
+				     &row->actions);
+			if (row->line == NULL || level < (int)row->level) {
+				assert_nothing_said();
+				continue;
+			}
+			format_text(line, sizeof(line), "[dumb-init] %s\n",
+				    row->line);
+			assert_said(line);
+		}
+	}
+}
+
+static void test_stop_is_said_behind_its_signal(void **state)
+{
+	const siginfo_t info = { .si_signo = SIGTSTP, .si_code = SI_KERNEL };
+	const struct actions stop = { .signum = SIGSTOP,
+				      .target = TARGET_EVERYTHING,
+				      .suspend = true };
+
+	(void)state;
+	report(&info, &stop, false);
+	assert_said("[dumb-init] SIGTSTP from the terminal: passed on to "
+		    "everything as SIGSTOP\n"
+		    "[dumb-init] stopping ourselves until SIGCONT\n");
+}
+
+static void test_refusal_names_the_target(void **state)
+{
+	static const struct {
+		enum target target;
+		const char *name;
+	} targets[] = {
+		{ TARGET_COMMAND, "PID 42" },
+		{ TARGET_GROUP, "group 42" },
+		{ TARGET_EVERYTHING, "everything" },
+	};
+
+	(void)state;
+	log_set_level(LOG_WARNING);
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		const struct actions actions = { .signum = SIGHUP,
+						 .target = targets[i].target };
+		char line[LOG_LINE_MAX];
+
+		dup2(ends[1], STDERR_FILENO);
+		report_refusal(&actions, COMMAND, EPERM);
+		dup2(err, STDERR_FILENO);
+		format_text(line, sizeof(line),
+			    "[dumb-init] cannot pass SIGHUP on to %s: %s\n",
+			    targets[i].name, strerror(EPERM));
+		assert_said(line);
+	}
+}
+
+static void test_death_is_said_where_it_was_asked_for(void **state)
+{
+	static const struct {
+		pid_t pid;
+		int code;
+		int status;
+		bool warn_on_reap;
+		enum log_level level; /* the lowest that says it */
+		const char *line;
+	} deaths[] = {
+		{ COMMAND, CLD_EXITED, 3, false, LOG_VERBOSE,
+		  "[dumb-init] COMMAND, PID 42, ended with status 3\n" },
+		{ COMMAND, CLD_EXITED, 0, true, LOG_VERBOSE,
+		  "[dumb-init] COMMAND, PID 42, ended with status 0\n" },
+		{ COMMAND, CLD_KILLED, SIGKILL, true, LOG_VERBOSE,
+		  "[dumb-init] COMMAND, PID 42, was killed by SIGKILL\n" },
+		{ 43, CLD_EXITED, 255, false, LOG_VERBOSE,
+		  "[dumb-init] orphan, PID 43, ended with status 255\n" },
+		{ 43, CLD_EXITED, 0, true, LOG_WARNING,
+		  "[dumb-init] orphan, PID 43, ended with status 0\n" },
+		{ 43, CLD_KILLED, 64, true, LOG_WARNING,
+		  "[dumb-init] orphan, PID 43, was killed by SIGRTMAX\n" },
+		{ 43, CLD_DUMPED, SIGSEGV, true, LOG_WARNING,
+		  "[dumb-init] orphan, PID 43, was killed by SIGSEGV\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++) {
+		const struct options options = {
+			.warn_on_reap = deaths[i].warn_on_reap,
+		};
+		siginfo_t dead = { .si_signo = SIGCHLD,
+				   .si_code = deaths[i].code };
+
+		dead.si_pid = deaths[i].pid;
+		dead.si_status = deaths[i].status;
+		for (int level = LOG_ERROR; level <= LOG_VERBOSE; level++) {
+			log_set_level((enum log_level)level);
+			dup2(ends[1], STDERR_FILENO);
+			report_death(&options, &dead, COMMAND);
+			dup2(err, STDERR_FILENO);
+			if (level < (int)deaths[i].level)
+				assert_nothing_said();
+			else
+				assert_said(deaths[i].line);
+		}
+	}
+}
+
+static int say_all(void **state)
+{
+	(void)state;
+	log_set_level(LOG_VERBOSE);
+	return 0;
+}
+
 static int make_pipe(void **state)
 {
 	(void)state;
 	err = dup(STDERR_FILENO);
 	log_set_level(LOG_VERBOSE);
-	return err < 0 ? -1 : pipe(ends);
+	return err < 0 ? -1 : pipe2(ends, O_NONBLOCK);
 }
 
 int main(void)
@@ -102,6 +343,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sender_is_who_the_kernel_says),
 		cmocka_unit_test(test_what_became_of_a_signal),
+		cmocka_unit_test(test_started_says_the_mode),
+		cmocka_unit_test_teardown(test_event_is_said_at_its_level,
+					  say_all),
+		cmocka_unit_test(test_stop_is_said_behind_its_signal),
+		cmocka_unit_test_teardown(test_refusal_names_the_target,
+					  say_all),
+		cmocka_unit_test_teardown(
+			test_death_is_said_where_it_was_asked_for, say_all),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, make_pipe, NULL);

@@ -1,0 +1,261 @@
+"""Contract, section 2.3: group mode, and the job control that it is for."""
+
+import os
+import signal
+
+import psutil
+import pytest
+
+from conftest import JOB_STOP, children, state, status_field, wait_until
+from test_section_2_terminals import (CTRL_BACKSLASH, CTRL_C, CTRL_Z, run_in,
+                                      terminal_of)
+from test_section_4_end import SURVIVOR
+
+SLEEP = "$INIT -g sh -c 'echo running; exec sleep 60'"
+CTRL_D = "\x04"
+KEYS = [(CTRL_C, signal.SIGINT), (CTRL_BACKSLASH, signal.SIGQUIT)]
+
+
+@pytest.fixture(params=["bash", "dash"])
+def any_shell(shell, request):
+    """An interactive shell on a new terminal; $INIT is the init."""
+    if request.param == "dash":
+        shell.sendline("exec dash -i")
+        shell.expect_exact("prompt> ")
+    return shell
+
+
+def foreground(pid):
+    """The foreground group of its terminal."""
+    return terminal_of(pid)[1]
+
+
+def wait_for_states(letter, *pids):
+    wait_until(lambda: all(state(pid) == letter for pid in pids), letter)
+
+
+def stopped_in(shell, *pids):
+    """Waits for a job's stop, and for the shell to be back."""
+    shell.expect("Stopped")
+    shell.expect_exact("prompt> ")
+    wait_for_states("T", *pids)
+    wait_until(lambda: foreground(shell.pid) == shell.pid, "the shell's terminal")
+
+
+def bring_back(shell, ours, command):
+    shell.sendline("fg")
+    wait_until(lambda: foreground(shell.pid) == command, "COMMAND's terminal")
+    wait_for_states("S", ours, command)
+
+
+def reads_the_terminal(terminal, line="hello"):
+    """It is cat that reads there: an echo of the terminal's and one of cat's."""
+    terminal.send(line + "\n")
+    terminal.expect(f"{line}\r\n{line}\r\n")
+
+
+def ends_with(shell, key, status):
+    shell.send(key)
+    shell.expect_exact("prompt> ")
+    shell.sendline("echo status $?")
+    shell.expect_exact(f"status {status}\r\n")
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["", "terminal"])
+def test_command_leads_a_group_in_our_session(start, helper, place, terminal):
+    started = start("-g", helper("reporter"), place=place, terminal=terminal)
+    started.expect("ready")
+    ours, command = started.pid, started.command
+    assert os.getpgid(command) == command != os.getpgid(ours)
+    assert os.getsid(command) == os.getsid(ours)
+    assert terminal_of(command) == terminal_of(ours)
+    if terminal:
+        assert os.getsid(ours) == ours
+        assert terminal_of(ours)[0] != 0
+        assert foreground(ours) == command
+
+
+# Two reporters in COMMAND's group and two that left it; what each is told.
+MEMBERS = """
+"$0" >member & setsid "$0" >new_session & python3 -c 'import os, sys
+os.setpgid(0, 0); os.execv(sys.argv[1], sys.argv[1:])' "$0" >new_group &
+exec "$0" >command"""
+PASSED_ON = [signal.SIGUSR1, signal.SIGRTMIN + 6, signal.SIGRTMAX]
+HEARD = {"command": PASSED_ON, "member": PASSED_ON,
+         "new_session": PASSED_ON[-1:], "new_group": PASSED_ON[-1:]}
+
+
+def test_signal_reaches_commands_group_once_and_nobody_else(
+        start, helper, place, tmp_path):
+    def said():
+        return {name: (tmp_path / name).read_text().splitlines() for name in HEARD
+                if (tmp_path / name).exists()}
+    started = start("-g", "sh", "-c", MEMBERS, helper("reporter"), place=place,
+                    cwd=tmp_path)
+    wait_until(lambda: list(map(len, said().values())) == [1] * 4, "ready reporters")
+    started.send(*PASSED_ON[:-1])
+    wait_until(lambda: len(said()["member"]) >= 3, "what was passed on")
+    for reporter in psutil.Process(started.pid).children(recursive=True):
+        reporter.send_signal(PASSED_ON[-1])
+    wait_until(lambda: all(lines[-1].startswith("64 ") for lines in said().values()),
+               "SIGRTMAX")
+    assert {name: [int(line.split()[0]) for line in lines[1:]]
+            for name, lines in said().items()} == HEARD
+
+
+@pytest.mark.parametrize("signum", JOB_STOP, ids=lambda signum: signum.name)
+def test_job_stop_stops_the_group_and_us(start, place, signum):
+    started = start("-g", "sh", "-c", "sleep 60 & echo ready; wait", place=place)
+    started.expect("ready")
+    command = started.command
+    group = [command, *wait_until(lambda: children(command), "sleep")]
+    for _ in range(3):
+        started.send(signum)
+        wait_for_states("T", *group, *([started.pid] if place == "ordinary" else []))
+        started.send(signal.SIGCONT)
+        wait_for_states("S", *group, started.pid)
+
+
+@pytest.mark.parametrize("terminal", [False, True], ids=["", "terminal"])
+@pytest.mark.parametrize("signum", [signal.SIGSTOP, *JOB_STOP],
+                         ids=lambda signum: signum.name)
+def test_stop_of_command_alone_is_none_of_ours_without_a_shell(
+        start, place, signum, terminal):
+    started = start("-g", "sh", "-c", "echo ready; exec sleep 60", place=place,
+                    terminal=terminal)
+    started.expect("ready")
+    command = started.command
+    os.kill(command, signum)
+    wait_for_states("T", command)
+    # This comes behind the SIGCHLD of that; if we had stopped, not at all.
+    started.send(signal.SIGRTMAX)
+    wait_until(lambda: int(status_field(command, "ShdPnd"), 16) >> 63, "SIGRTMAX")
+    wait_for_states("S", started.pid)
+    assert state(command) == "T"
+    os.kill(command, signal.SIGCONT)
+    assert started.status() == 128 + signal.SIGRTMAX
+
+
+@pytest.mark.parametrize("redirected", ["</dev/null", "<&-", "</dev/null >/dev/null",
+                                        "</dev/null 2>/dev/null"])
+def test_terminal_need_not_be_on_stdin(start, place, redirected):
+    started = start("-g", "sh", "-c", "exec cat </dev/tty >/dev/tty",
+                    terminal=True, place=place,
+                    before=["sh", "-c", f'exec "$@" {redirected}', "sh"])
+    reads_the_terminal(started.output)
+
+
+@pytest.mark.parametrize("command, status", [
+    (["true"], 0), (["sh", "-c", "kill -9 $$"], 137), (["/nonexistent"], 127),
+    (["/etc/passwd"], 126)], ids=["ends", "is killed", "is not found", "cannot run"])
+def test_what_follows_us_in_a_script_has_the_terminal_again(
+        start, place, command, status):
+    started = start("-g", *command, terminal=True, place=place,
+                    before=["sh", "-c", '"$@"; echo status $?; exec cat', "sh"])
+    started.expect(f"status {status}\r\n")
+    reads_the_terminal(started.output)
+
+
+@pytest.mark.parametrize("first", ["", "stty sane; "], ids=["SIGTTIN", "SIGTTOU"])
+def test_background_job_stops_when_it_needs_the_terminal_and_fg_gives_it(
+        any_shell, first):
+    ours, command = run_in(
+        any_shell, f"$INIT -g sh -c 'echo running; {first}exec cat' &")
+    wait_for_states("T", ours, command)
+    any_shell.sendline("jobs")
+    stopped_in(any_shell, ours, command)
+    bring_back(any_shell, ours, command)
+    reads_the_terminal(any_shell)
+    ends_with(any_shell, CTRL_D, 0)
+
+
+# bash, unlike dash, sends no SIGCONT to a job that fg finds running.
+def test_job_that_fg_found_running_gets_the_terminal_when_it_reads(shell, tmp_path):
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    shell.sendline(f"cd {tmp_path}")
+    ours, command = run_in(shell, "$INIT -g sh -c 'echo running; read x <go; cat' &")
+    shell.sendline("fg")
+    wait_until(lambda: foreground(shell.pid) == ours, "our terminal")
+    wait_for_states("S", ours, command)
+    go.write_text("\n")
+    reads_the_terminal(shell)
+    assert foreground(shell.pid) == command
+    ends_with(shell, CTRL_D, 0)
+
+
+def test_ctrl_z_stops_a_job_that_fg_found_running(shell):
+    ours, command = run_in(shell, SLEEP + " &")
+    for _ in range(3):
+        shell.sendline("fg")
+        wait_until(lambda: foreground(shell.pid) == ours, "our terminal")
+        shell.send(CTRL_Z)
+        stopped_in(shell, ours, command)
+        shell.sendline("bg")
+        wait_for_states("S", ours, command)
+    shell.sendline("fg")
+    wait_until(lambda: foreground(shell.pid) == ours, "our terminal")
+    ends_with(shell, CTRL_C, 130)
+
+
+def test_ctrl_z_and_fg_again_and_again(any_shell):
+    ours, command = run_in(any_shell, "$INIT -g sh -c 'echo running; exec cat'")
+    assert foreground(any_shell.pid) == command
+    for round in range(5):
+        any_shell.send(CTRL_Z)
+        stopped_in(any_shell, ours, command)
+        bring_back(any_shell, ours, command)
+        reads_the_terminal(any_shell, f"round {round}")
+    ends_with(any_shell, CTRL_C, 130)
+
+
+def test_ctrl_z_and_bg_and_fg(any_shell):
+    ours, command = run_in(any_shell, SLEEP)
+    any_shell.send(CTRL_Z)
+    stopped_in(any_shell, ours, command)
+    any_shell.sendline("bg")
+    wait_for_states("S", ours, command)
+    any_shell.sendline("jobs")
+    any_shell.expect("Running")
+    assert foreground(any_shell.pid) == any_shell.pid
+    any_shell.sendline("fg")
+    wait_until(lambda: foreground(any_shell.pid) != any_shell.pid, "fg")
+    ends_with(any_shell, CTRL_C, 130)
+
+
+def expect_signals(shell, *signums):
+    for signum in signums:
+        shell.expect(r"(\d+) -?\d+ \d+ -?\d+\r\n")
+        assert int(shell.match[1]) == signum
+
+
+@pytest.mark.parametrize("background", ["", " &"], ids=["foreground", "background"])
+def test_key_is_one_signal_before_and_after_fg(shell, helper, background):
+    shell.sendline(f"$INIT -g -r TSTP:0 {helper('reporter')}{background}")
+    shell.expect("ready")
+    ours, = children(shell.pid)
+    command, = children(ours)
+    if background:
+        shell.sendline("fg")
+        wait_until(lambda: foreground(shell.pid) != shell.pid, "fg")
+    for key, signum in KEYS:
+        shell.send(key)
+        expect_signals(shell, signum)
+    # The reporter does not stop, but this stops us, and so the job.
+    os.kill(ours, signal.SIGTSTP)
+    stopped_in(shell, ours)
+    bring_back(shell, ours, command)
+    expect_signals(shell, signal.SIGCONT)
+    for key, signum in KEYS:
+        shell.send(key)
+        expect_signals(shell, signum)
+    os.kill(ours, signal.SIGRTMAX)
+    expect_signals(shell, signal.SIGRTMAX)
+
+
+def test_end_of_command_is_sigterm_for_its_group(start):
+    started = start("-g", "sh", "-c", SURVIVOR.replace("read line", "wait"))
+    started.expect("ready")
+    os.kill(started.command, signal.SIGKILL)
+    assert started.status() == 128 + signal.SIGKILL
+    started.expect("sigterm")
