@@ -11,6 +11,8 @@ from test_section_2_terminals import (CTRL_BACKSLASH, CTRL_C, CTRL_Z, run_in,
                                       terminal_of)
 from test_section_4_end import SURVIVOR
 
+pytestmark = pytest.mark.slow
+
 SLEEP = "$INIT -g sh -c 'echo running; exec sleep 60'"
 CTRL_D = "\x04"
 KEYS = [(CTRL_C, signal.SIGINT), (CTRL_BACKSLASH, signal.SIGQUIT)]
@@ -42,10 +44,11 @@ def stopped_in(shell, *pids):
     wait_until(lambda: foreground(shell.pid) == shell.pid, "the shell's terminal")
 
 
-def bring_back(shell, ours, command):
+def bring_back(shell, *pids):
+    """fg, until the last of these has the terminal and all run."""
     shell.sendline("fg")
-    wait_until(lambda: foreground(shell.pid) == command, "COMMAND's terminal")
-    wait_for_states("S", ours, command)
+    wait_until(lambda: foreground(shell.pid) == pids[-1], "the terminal")
+    wait_for_states("S", *pids)
 
 
 def reads_the_terminal(terminal, line="hello"):
@@ -101,6 +104,17 @@ def test_signal_reaches_commands_group_once_and_nobody_else(
                "SIGRTMAX")
     assert {name: [int(line.split()[0]) for line in lines[1:]]
             for name, lines in said().items()} == HEARD
+
+
+def test_job_stop_arrives_as_itself(start, helper):
+    started = start("-g", helper("reporter"))
+    started.expect("ready")
+    for signum in JOB_STOP:
+        started.send(signum)
+        started.expect_signals(signum)
+        wait_for_states("T", started.pid)
+        started.send(signal.SIGCONT)
+        started.expect_signals(signal.SIGCONT)
 
 
 @pytest.mark.parametrize("signum", JOB_STOP, ids=lambda signum: signum.name)
@@ -175,9 +189,7 @@ def test_job_that_fg_found_running_gets_the_terminal_when_it_reads(shell, tmp_pa
     os.mkfifo(go)
     shell.sendline(f"cd {tmp_path}")
     ours, command = run_in(shell, "$INIT -g sh -c 'echo running; read x <go; cat' &")
-    shell.sendline("fg")
-    wait_until(lambda: foreground(shell.pid) == ours, "our terminal")
-    wait_for_states("S", ours, command)
+    bring_back(shell, command, ours)
     go.write_text("\n")
     reads_the_terminal(shell)
     assert foreground(shell.pid) == command
@@ -187,14 +199,12 @@ def test_job_that_fg_found_running_gets_the_terminal_when_it_reads(shell, tmp_pa
 def test_ctrl_z_stops_a_job_that_fg_found_running(shell):
     ours, command = run_in(shell, SLEEP + " &")
     for _ in range(3):
-        shell.sendline("fg")
-        wait_until(lambda: foreground(shell.pid) == ours, "our terminal")
+        bring_back(shell, command, ours)
         shell.send(CTRL_Z)
         stopped_in(shell, ours, command)
         shell.sendline("bg")
         wait_for_states("S", ours, command)
-    shell.sendline("fg")
-    wait_until(lambda: foreground(shell.pid) == ours, "our terminal")
+    bring_back(shell, command, ours)
     ends_with(shell, CTRL_C, 130)
 
 
@@ -229,6 +239,12 @@ def expect_signals(shell, *signums):
         assert int(shell.match[1]) == signum
 
 
+def expect_one_signal_a_key(shell):
+    for key, signum in KEYS:
+        shell.send(key)
+        expect_signals(shell, signum)
+
+
 @pytest.mark.parametrize("background", ["", " &"], ids=["foreground", "background"])
 def test_key_is_one_signal_before_and_after_fg(shell, helper, background):
     shell.sendline(f"$INIT -g -r TSTP:0 {helper('reporter')}{background}")
@@ -236,19 +252,14 @@ def test_key_is_one_signal_before_and_after_fg(shell, helper, background):
     ours, = children(shell.pid)
     command, = children(ours)
     if background:
-        shell.sendline("fg")
-        wait_until(lambda: foreground(shell.pid) != shell.pid, "fg")
-    for key, signum in KEYS:
-        shell.send(key)
-        expect_signals(shell, signum)
+        bring_back(shell, command, ours)
+    expect_one_signal_a_key(shell)
     # The reporter does not stop, but this stops us, and so the job.
     os.kill(ours, signal.SIGTSTP)
     stopped_in(shell, ours)
     bring_back(shell, ours, command)
     expect_signals(shell, signal.SIGCONT)
-    for key, signum in KEYS:
-        shell.send(key)
-        expect_signals(shell, signum)
+    expect_one_signal_a_key(shell)
     os.kill(ours, signal.SIGRTMAX)
     expect_signals(shell, signal.SIGRTMAX)
 

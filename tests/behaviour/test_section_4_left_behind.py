@@ -11,6 +11,8 @@ import pytest
 
 from conftest import NAMESPACE, TIMEOUT, children, state, status_field, wait_until
 
+pytestmark = pytest.mark.slow
+
 # How COMMAND, a bash, starts the helper that "$@" is.
 KINDS = {"child": '"$@" &', "job": 'set -m; "$@" &', "daemon": 'setsid "$@" &',
          "orphan": '(setsid "$@" &);'}
@@ -65,7 +67,6 @@ def only_child(pid, name):
     return below[0] if list(map(name_of, below)) == [name] else None
 
 
-@pytest.mark.slow
 def test_clean_up_of_a_second_finishes_under_grace(start_with_helper, kind, place):
     started = start_with_helper(kind, CLEANER, "-t", "15", place=place)
     end_command(started)
@@ -83,7 +84,6 @@ LAST = ["python3", "-ISc", """if True:
     print("end", time.monotonic(), flush=True)"""]
 
 
-@pytest.mark.slow
 @GRACE_AND_WAIT_ALL
 def test_we_end_within_50_ms_of_the_last_process(start_with_helper, kind, place,
                                                  options):
@@ -113,7 +113,6 @@ def test_we_end_at_once_when_nothing_is_left(start, mode, place, options):
     assert min(late) < 0.05
 
 
-@pytest.mark.slow
 def test_who_ignores_sigterm_is_killed_after_the_grace_period(
         start_with_helper, helper, kind, place):
     started = start_with_helper(kind, [helper("reporter")], "-t", "0.4", place=place,
@@ -203,7 +202,6 @@ def test_fork_bomb_leaves_nothing(start, helper, place, options, status):
     assert not bombs
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how, options, signum", [
     *[(how, [], signal.SIGTERM) for how in KINDS.values()],
     (KINDS["daemon"], [], signal.SIGINT), (KINDS["daemon"], [], signal.SIGQUIT),
@@ -223,7 +221,6 @@ def test_kill_after(start_with_helper, helper, place, how, options, signum):
         b"[dumb-init] time is up: SIGKILL to everything\n"
 
 
-@pytest.mark.slow
 def test_kill_after_does_not_begin_with_other_signals(start, helper, place):
     started = start("-k", "0.2", "-r", "TERM:USR1", helper("reporter"), place=place)
     started.expect("ready")
@@ -270,7 +267,6 @@ def test_wait_all_waits_for_a_command_that_goes_to_the_background(start, helper,
     assert started.status() == 4
 
 
-@pytest.mark.slow
 def test_wait_all_wakes_up_for_nothing(start_with_helper, helper, place):
     started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-W",
                                 place=place)
@@ -311,7 +307,6 @@ def test_as_pid_1_who_came_from_outside_counts(start, options):
     assert started.status() == 3
 
 
-@pytest.mark.slow
 def test_orphan_with_the_pid_that_was_commands_is_an_orphan(start):
     """PIDs begin anew at 300, so those below are used up first. An orphan takes two
     of them, and every third time one more goes by, lest COMMAND's is left out. The
@@ -465,7 +460,6 @@ def test_without_proc_command_gets_the_signal_at_least(start, helper):
         b"No such file or directory\n"
 
 
-@pytest.mark.slow
 def test_process_that_has_got_the_pid_of_another_is_not_hit(start, helper, tmp_path):
     """PIDs come again at once where there are few; and we are slow (strace) between
     the listing of a process and the next look at it."""
