@@ -254,6 +254,20 @@ def test_all_reaches_nobody_outside(start, helper, tmp_path, mode):
     outside.expect_signals(42)
 
 
+def test_all_reaches_who_entered_the_namespace_of_pid_1(start, helper):
+    """As with docker exec: nobody's child in there."""
+    started = start("-a", helper("reporter"), place="pid1")
+    started.expect("ready")
+    with subprocess.Popen(["nsenter", "--pid", "--target", str(started.pid),
+                           helper("reporter")], stdout=subprocess.PIPE,
+                          text=True) as visitor:
+        assert visitor.stdout.readline().startswith("ready ")
+        started.send(40)
+        assert visitor.stdout.readline().startswith("40 ")
+        started.send(signal.SIGKILL)
+    started.expect_signals(40)
+
+
 def test_all_stops_and_goes_on_in_session_mode(start, helper, tmp_path, place):
     family = Family(start, helper, tmp_path, "-a", place=place)
     for _ in range(2):

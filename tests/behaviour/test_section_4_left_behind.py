@@ -84,6 +84,7 @@ LAST = ["python3", "-ISc", """if True:
     print("end", time.monotonic(), flush=True)"""]
 
 
+@pytest.mark.cost
 @GRACE_AND_WAIT_ALL
 def test_we_end_within_50_ms_of_the_last_process(start_with_helper, kind, place,
                                                  options):
@@ -101,6 +102,7 @@ def test_we_end_within_50_ms_of_the_last_process(start_with_helper, kind, place,
     assert min(late) < 0.05
 
 
+@pytest.mark.cost
 @GRACE_AND_WAIT_ALL
 def test_we_end_at_once_when_nothing_is_left(start, mode, place, options):
     late = []
