@@ -89,7 +89,7 @@ LAST = ["python3", "-ISc", """if True:
 def test_we_end_within_50_ms_of_the_last_process(start_with_helper, kind, place,
                                                  options):
     late = []
-    for _ in range(3):
+    while len(late) < 8 and min(late, default=1) >= 0.05:
         started = start_with_helper(kind, LAST, *options, place=place)
         init = started.pid
         end_command(started)
@@ -106,7 +106,7 @@ def test_we_end_within_50_ms_of_the_last_process(start_with_helper, kind, place,
 @GRACE_AND_WAIT_ALL
 def test_we_end_at_once_when_nothing_is_left(start, mode, place, options):
     late = []
-    for _ in range(3):
+    while len(late) < 8 and min(late, default=1) >= 0.05:
         started = start(*mode, *options, "sh", "-c", "echo ready; read line; exit 3",
                         place=place, stdin=subprocess.PIPE)
         started.expect("ready")
