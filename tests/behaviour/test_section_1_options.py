@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 
+import pexpect.fdpexpect
 import psutil
 import pytest
 
-from conftest import MODES, children, state, wait_until
+from conftest import MODES, TIMEOUT, children, state, wait_until
 
 # --map-exit
 
@@ -259,13 +260,15 @@ def test_all_reaches_who_entered_the_namespace_of_pid_1(start, helper):
     started = start("-a", helper("reporter"), place="pid1")
     started.expect("ready")
     with subprocess.Popen(["nsenter", "--pid", "--target", str(started.pid),
-                           helper("reporter")], stdout=subprocess.PIPE,
-                          text=True) as visitor:
-        assert visitor.stdout.readline().startswith("ready ")
-        started.send(40)
-        assert visitor.stdout.readline().startswith("40 ")
-        started.send(signal.SIGKILL)
-    started.expect_signals(40)
+                           helper("reporter")], stdout=subprocess.PIPE) as visitor:
+        output = pexpect.fdpexpect.fdspawn(visitor.stdout, timeout=TIMEOUT)
+        try:
+            output.expect("ready")
+            started.send(40)
+            output.expect("40 ")
+            started.expect_signals(40)
+        finally:
+            started.send(signal.SIGKILL)  # that ends the visitor
 
 
 def test_all_stops_and_goes_on_in_session_mode(start, helper, tmp_path, place):
