@@ -77,23 +77,28 @@ static struct actions pass_on(struct lifecycle *lifecycle, int signum,
 	};
 }
 
+static bool is_held(const struct lifecycle *lifecycle)
+{
+	return lifecycle->pass_held_at != LIFECYCLE_NEVER;
+}
+
 /* Passes the signal on that was held back. */
 static struct actions release(struct lifecycle *lifecycle, int64_t now)
 {
-	struct actions actions = pass_on(lifecycle, lifecycle->held, now);
+	struct actions actions =
+		pass_on(lifecycle, lifecycle->options->delayed, now);
 
 	actions.release = true;
-	lifecycle->held = 0;
 	lifecycle->pass_held_at = LIFECYCLE_NEVER;
 	return actions;
 }
 
-static bool is_to_be_held(const struct lifecycle *lifecycle, int signum)
+static bool is_to_be_held(const struct lifecycle *lifecycle)
 {
 	const struct options *options = lifecycle->options;
 
 	/* In the grace period there is no COMMAND to spare any more. */
-	return signum == options->delayed && rewritten(options, signum) != 0 &&
+	return rewritten(options, options->delayed) != 0 &&
 	       (lifecycle->phase == PHASE_RUNNING ||
 		options->grace_ms == DURATION_NONE);
 }
@@ -101,34 +106,39 @@ static bool is_to_be_held(const struct lifecycle *lifecycle, int signum)
 static struct actions signal_arrived(struct lifecycle *lifecycle,
 				     const struct event *event, int64_t now)
 {
+	const struct options *options = lifecycle->options;
+
 	if (event->reached_command && lifecycle->phase == PHASE_RUNNING)
 		return (struct actions){ .suspend =
 						 in_job_stop(event->signum) };
-	if (event->signum == lifecycle->held)
-		return release(lifecycle, now);
-	if (is_to_be_held(lifecycle, event->signum)) {
-		lifecycle->held = event->signum;
-		lifecycle->pass_held_at = now + lifecycle->options->delay_ms;
-		return (struct actions){ .hold = true };
+	if (event->signum == options->delayed) {
+		if (is_held(lifecycle))
+			return release(lifecycle, now);
+		if (is_to_be_held(lifecycle)) {
+			lifecycle->pass_held_at = now + options->delay_ms;
+			return (struct actions){ .hold = true };
+		}
 	}
 	return pass_on(lifecycle, event->signum, now);
 }
 
 /*
  * In a group of its own COMMAND stops without us, and a shell that we are a job
- * of does not see it. So stop as well; but if the shell has just called us into
- * the foreground (fg), COMMAND only lacks the terminal.
+ * of does not see it. So stop as well, if it wanted the terminal or has it. But
+ * if our own group is in the foreground (fg), COMMAND only lacks the terminal.
  */
 static struct actions command_stopped(const struct event *event)
 {
-	if (!in_job_stop(event->signum))
-		return nothing;
-	if (event->place == TERMINAL_FOREGROUND)
+	const bool job_stop = in_job_stop(event->signum);
+
+	if (job_stop && event->place == TERMINAL_OURS)
 		return (struct actions){ .lend_terminal = true,
 					 .signum = SIGCONT,
 					 .target = TARGET_GROUP };
-	return (struct actions){ .suspend =
-					 event->place == TERMINAL_BACKGROUND };
+	return (struct actions){
+		.suspend = event->place == TERMINAL_LENT ||
+			   (job_stop && event->place == TERMINAL_AWAY),
+	};
 }
 
 static int exit_status(const struct options *options, const struct event *event)
@@ -153,7 +163,6 @@ static struct actions command_ended(struct lifecycle *lifecycle,
 		options->mode == MODE_GROUP || (options->mode == MODE_SESSION &&
 						lifecycle->phase == PHASE_LEFT);
 	if (grace) {
-		lifecycle->held = 0;
 		lifecycle->pass_held_at = LIFECYCLE_NEVER;
 		lifecycle->kill_at =
 			earlier(lifecycle->kill_at, now + options->grace_ms);

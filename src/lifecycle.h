@@ -24,10 +24,9 @@ struct lifecycle {
 		PHASE_OVER,    /* we end, with status */
 	} phase;
 	int status;
-	int held; /* the signal that is held back; 0 for none */
-	int64_t pass_held_at;
-	bool asked_to_end; /* SIGTERM, SIGINT or SIGQUIT was passed on */
-	bool killed;       /* everything got SIGKILL */
+	int64_t pass_held_at; /* NEVER: options->delayed is not held back */
+	bool asked_to_end;    /* SIGTERM, SIGINT or SIGQUIT was passed on */
+	bool killed;          /* everything got SIGKILL */
 	int64_t kill_at;
 	int64_t give_up_at;
 };

@@ -21,8 +21,8 @@ int numbers_parse(const char *text, int max);
 /*
  * Milliseconds for a decimal number of seconds ("10", "0.5"), or of what its
  * unit says: ms, s, m or h ("500ms", "1.5h"). A part of a millisecond counts as
- * a whole one. NUMBERS_NONE for anything else, and for more seconds than an int
- * can count.
+ * a whole one; digits behind the ninth decimal place do not count. NUMBERS_NONE
+ * for anything else, and for more seconds than an int can count.
  */
 int64_t numbers_duration(const char *text);
 

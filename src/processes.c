@@ -93,8 +93,7 @@ static pid_t next_to_visit(const struct walk *walk)
 /* The parent of a process, as /proc/PID/stat has it, proc(5); 0 if unknown. */
 static pid_t parent_of(pid_t pid)
 {
-	/* The name of a program has at most 15 bytes, of the kernel's own 63.
-	 */
+	/* A name has at most 15 bytes, one of the kernel's own 63. */
 	char path[PATH_LENGTH], text[128];
 	const char *behind_name, *end;
 	ssize_t length;
@@ -115,7 +114,7 @@ static pid_t parent_of(pid_t pid)
 }
 
 /* The numbers in the file at path, each with a blank behind it. */
-static bool read_children(struct walk *walk, const char *path)
+static void read_children(struct walk *walk, const char *path)
 {
 	int file = open(path, O_RDONLY);
 	char text[512];
@@ -123,7 +122,7 @@ static bool read_children(struct walk *walk, const char *path)
 	pid_t pid = 0;
 
 	if (file < 0)
-		return false;
+		return; /* the thread has ended */
 	while ((length = read(file, text, sizeof(text))) > 0) {
 		for (ssize_t i = 0; i < length; i++) {
 			if (text[i] >= '0' && text[i] <= '9') {
@@ -135,7 +134,6 @@ static bool read_children(struct walk *walk, const char *path)
 		}
 	}
 	(void)close(file);
-	return true;
 }
 
 static void list_children_of_thread(int thread, int directory, void *argument)
@@ -146,8 +144,7 @@ static void list_children_of_thread(int thread, int directory, void *argument)
 	(void)directory;
 	format_text(path, sizeof(path), "/proc/%d/task/%d/children",
 		    walk->parent, thread);
-	/* It may have ended. */
-	(void)read_children(walk, path);
+	read_children(walk, path);
 }
 
 static void list_if_child(int pid, int directory, void *argument)
@@ -279,8 +276,6 @@ static int signal_descendants(pid_t self, pid_t command, int signum, bool wake)
 		.listed = proc_is_ours(self),
 		.by_thread = kernel_lists_children(self),
 		.first = PIDS / WORD_BITS,
-		.to_visit = sets,
-		.visited = sets + 1,
 	};
 
 	if (sets == MAP_FAILED) {
@@ -288,6 +283,8 @@ static int signal_descendants(pid_t self, pid_t command, int signum, bool wake)
 			(void)kill(command, signum);
 		return ENOMEM;
 	}
+	walk.to_visit = &sets[0];
+	walk.visited = &sets[1];
 	add_to_visit(&walk, command);
 	walk_descendants(&walk);
 	(void)munmap(sets, 2 * sizeof(*sets));

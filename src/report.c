@@ -71,6 +71,7 @@ static void report_signal(const struct event *event, const siginfo_t *info,
 			    sender, target, signals_name(actions->signum).text);
 }
 
+/* With no signal we give up: one that is dropped is not held back. */
 static void report_deadline(const struct actions *actions)
 {
 	if (actions->signum == 0)
@@ -85,7 +86,7 @@ void report_actions(const struct event *event, const siginfo_t *info,
 {
 	char target[TARGET_MAX];
 
-	if (event->kind == EVENT_DEADLINE && !actions->release)
+	if (event->kind == EVENT_DEADLINE)
 		report_deadline(actions);
 	if (!log_says(LOG_VERBOSE))
 		return;

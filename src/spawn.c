@@ -241,7 +241,7 @@ static int become_command(void *argument)
 		pid_t ours = getpgrp();
 
 		(void)setpgid(0, 0); /* cannot fail either */
-		(void)terminal_hand_over(ours, getpid());
+		terminal_pass_on(ours, getpid());
 	}
 	hand_over_variables(start);
 	signals_hand_back(start->inherited);
@@ -335,7 +335,7 @@ pid_t spawn(const struct options *options, const struct inherited *inherited,
 		return SPAWN_FAILED;
 	}
 	if (start.error != 0) {
-		(void)terminal_hand_over(pid, getpgrp());
+		terminal_pass_on(pid, getpgrp());
 		(void)waitpid(pid, NULL, 0);
 		*status = explain_failure(&start);
 		return SPAWN_FAILED;

@@ -90,7 +90,7 @@ static void take_terminal_back(const struct supervisor *supervisor)
 	if (supervisor->lifecycle.options->mode == MODE_SESSION)
 		terminal_take();
 	else
-		(void)terminal_hand_over(supervisor->command, getpgrp());
+		terminal_hand_over(supervisor->command, getpgrp());
 }
 
 /* info: what came with a signal; NULL for an event that is none. */
@@ -107,7 +107,7 @@ static void handle(struct supervisor *supervisor, const struct event *event,
 		info = &supervisor->held;
 	report_actions(event, info, &actions, supervisor->command);
 	if (actions.lend_terminal)
-		(void)terminal_hand_over(getpgrp(), supervisor->command);
+		terminal_hand_over(getpgrp(), supervisor->command);
 	if (actions.signum != 0)
 		pass_on(supervisor, &actions, info);
 	if (actions.take_terminal_back)
@@ -193,7 +193,7 @@ static void notice_stop(struct supervisor *supervisor)
 		const struct event event = {
 			.kind = EVENT_COMMAND_STOPPED,
 			.signum = stopped.si_status,
-			.place = terminal_place(),
+			.place = terminal_place(supervisor->command),
 		};
 
 		handle(supervisor, &event, NULL);

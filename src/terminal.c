@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -36,40 +37,50 @@ void terminal_take(void)
 	(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);
 }
 
-/*
- * One of stdin, stdout and stderr that is the terminal of our session. Sets
- * group to what is in the foreground there; that is 0 for a group that our PID
- * namespace does not know. Returns -1 when none of them is.
- */
-static int find_terminal(pid_t *group)
+static void bring_forward(int terminal, pid_t from, pid_t to)
 {
-	for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++) {
-		*group = tcgetpgrp(file);
-		if (*group >= 0)
-			return file;
-	}
-	return -1;
+	/* 0: a group that our PID namespace does not know. */
+	if (from != 0 && tcgetpgrp(terminal) == from)
+		/* From the background too: SIGTTOU is blocked, tcsetpgrp(3). */
+		(void)tcsetpgrp(terminal, to);
 }
 
-bool terminal_hand_over(pid_t from, pid_t to)
+void terminal_pass_on(pid_t from, pid_t to)
 {
-	pid_t foreground;
-	int terminal = find_terminal(&foreground);
-
-	if (terminal < 0 || foreground != from || foreground == 0)
-		return false;
-	/* From the background too: SIGTTOU is blocked, tcsetpgrp(3). */
-	(void)tcsetpgrp(terminal, to);
-	return true;
+	bring_forward(STDIN_FILENO, from, to);
 }
 
-enum terminal_place terminal_place(void)
+/* To be closed, if it is not stdin; -1 if our session has no terminal. */
+static int open_terminal(void)
 {
-	pid_t foreground;
+	if (tcgetpgrp(STDIN_FILENO) >= 0)
+		return STDIN_FILENO;
+	return open("/dev/tty", O_RDWR | O_NOCTTY);
+}
 
-	if (find_terminal(&foreground) < 0)
-		return TERMINAL_NONE;
+static void close_terminal(int terminal)
+{
+	if (terminal != STDIN_FILENO)
+		(void)close(terminal);
+}
+
+void terminal_hand_over(pid_t from, pid_t to)
+{
+	int terminal = open_terminal();
+
+	bring_forward(terminal, from, to);
+	close_terminal(terminal);
+}
+
+enum terminal_place terminal_place(pid_t command)
+{
+	int terminal = open_terminal();
+	pid_t foreground = tcgetpgrp(terminal);
+
+	close_terminal(terminal);
 	if (foreground == getpgrp())
-		return TERMINAL_FOREGROUND;
-	return getsid(0) == getpid() ? TERMINAL_NONE : TERMINAL_BACKGROUND;
+		return TERMINAL_OURS;
+	if (foreground < 0 || getsid(0) == getpid())
+		return TERMINAL_NONE;
+	return foreground == command ? TERMINAL_LENT : TERMINAL_AWAY;
 }

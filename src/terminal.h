@@ -21,18 +21,25 @@ void terminal_give_up(void);
 void terminal_take(void);
 
 /*
- * Brings the process group `to` of our session into the foreground, if it is
- * `from` that is there now. Returns whether it was.
+ * Brings the process group `to` of our session into the foreground, if stdin is
+ * the terminal and `from` is there now.
  */
-bool terminal_hand_over(pid_t from, pid_t to);
+void terminal_pass_on(pid_t from, pid_t to);
+
+/* The same for whatever terminal our session has, be it on stdin or not. */
+void terminal_hand_over(pid_t from, pid_t to);
 
 enum terminal_place {
 	TERMINAL_NONE, /* no terminal, or no shell that we are a job of */
-	TERMINAL_BACKGROUND,
-	TERMINAL_FOREGROUND, /* our own process group is */
+	TERMINAL_OURS, /* our own process group is in the foreground */
+	TERMINAL_LENT, /* COMMAND's is */
+	TERMINAL_AWAY, /* another: we are in the background */
 };
 
-/* Where we are on the terminal of our session. */
-enum terminal_place terminal_place(void);
+/*
+ * Who is in the foreground on the terminal of our session. command: COMMAND's
+ * process group.
+ */
+enum terminal_place terminal_place(pid_t command);
 
 #endif

@@ -151,12 +151,22 @@ def test_stop_of_command_alone_is_none_of_ours_without_a_shell(
 
 
 @pytest.mark.parametrize("redirected", ["</dev/null", "<&-", "</dev/null >/dev/null",
-                                        "</dev/null 2>/dev/null"])
+                                        "</dev/null >/dev/null 2>&1"])
 def test_terminal_need_not_be_on_stdin(start, place, redirected):
+    # 9: somebody has it open all along, or it would be at its end.
     started = start("-g", "sh", "-c", "exec cat </dev/tty >/dev/tty",
                     terminal=True, place=place,
-                    before=["sh", "-c", f'exec "$@" {redirected}', "sh"])
+                    before=["sh", "-c", f'exec "$@" 9<&0 {redirected}', "sh"])
     reads_the_terminal(started.output)
+
+
+def test_job_of_a_script_without_job_control_leaves_it_the_terminal(start, place):
+    """It is in the script's own group; but its stdin is /dev/null, POSIX says."""
+    started = start("-g", "sh", "-c", "echo running; exec sleep 60", terminal=True,
+                    place=place, before=["sh", "-c", '"$@" & exec cat', "sh"])
+    started.expect("running")
+    reads_the_terminal(started.output)
+    reads_the_terminal(started.output, "again")
 
 
 @pytest.mark.parametrize("command, status", [
@@ -181,6 +191,26 @@ def test_background_job_stops_when_it_needs_the_terminal_and_fg_gives_it(
     bring_back(any_shell, ours, command)
     reads_the_terminal(any_shell)
     ends_with(any_shell, CTRL_D, 0)
+
+
+def test_sigstop_of_command_in_the_foreground_gives_the_prompt_back(shell):
+    """As `suspend` of a shell inside sends it."""
+    ours, command = run_in(shell, "$INIT -g sh -c 'echo running; kill -STOP $$; cat'")
+    stopped_in(shell, ours, command)
+    bring_back(shell, ours, command)
+    reads_the_terminal(shell)
+    ends_with(shell, CTRL_D, 0)
+
+
+def test_sigstop_of_command_in_the_background_is_none_of_ours(shell):
+    ours, command = run_in(shell, SLEEP + " &")
+    os.kill(command, signal.SIGSTOP)
+    wait_for_states("T", command)
+    os.kill(ours, signal.SIGRTMAX)
+    wait_until(lambda: int(status_field(command, "ShdPnd"), 16) >> 63, "SIGRTMAX")
+    wait_for_states("S", ours)
+    os.kill(command, signal.SIGCONT)
+    wait_until(lambda: state(ours) in "XZ", "our end")
 
 
 # bash, unlike dash, sends no SIGCONT to a job that fg finds running.

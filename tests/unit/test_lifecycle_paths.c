@@ -99,9 +99,12 @@ static const struct step steps[] = {
 	REACHED(SIGTERM),
 	REACHED(SIGTSTP),
 	STOPPED(SIGTSTP, TERMINAL_NONE),
-	STOPPED(SIGTSTP, TERMINAL_BACKGROUND),
-	STOPPED(SIGTTIN, TERMINAL_FOREGROUND),
-	STOPPED(SIGSTOP, TERMINAL_BACKGROUND),
+	STOPPED(SIGTTIN, TERMINAL_OURS),
+	STOPPED(SIGTSTP, TERMINAL_LENT),
+	STOPPED(SIGTTOU, TERMINAL_AWAY),
+	STOPPED(SIGSTOP, TERMINAL_OURS),
+	STOPPED(SIGSTOP, TERMINAL_LENT),
+	STOPPED(SIGSTOP, TERMINAL_AWAY),
 	ENDED(CLD_EXITED, 3),
 	ENDED(CLD_KILLED, SIGTERM),
 	{ "nothing is left", { .kind = EVENT_NOTHING_LEFT }, LEFT },
@@ -226,10 +229,10 @@ static void check_stopped(const struct event *event,
 			  const struct actions *actions)
 {
 	const bool job = stops_a_job(event->signum);
-	const bool called = job && event->place == TERMINAL_FOREGROUND;
+	const bool called = job && event->place == TERMINAL_OURS;
 
-	require(actions->suspend ==
-		(job && event->place == TERMINAL_BACKGROUND));
+	require(actions->suspend == (event->place == TERMINAL_LENT ||
+				     (job && event->place == TERMINAL_AWAY)));
 	require(actions->lend_terminal == called);
 	require(actions->signum == (called ? SIGCONT : 0));
 	if (called)
@@ -408,8 +411,10 @@ static struct path beginning(const struct options *options)
  * Two paths that agree in this have the same future: all that there is, with
  * times as they are from now on.
  */
+enum { KEY_LENGTH = 15 };
+
 struct key {
-	int64_t numbers[16];
+	int64_t numbers[KEY_LENGTH];
 };
 
 static int64_t from_now(int64_t time, int64_t now)
@@ -426,7 +431,6 @@ static struct key key_of(const struct path *path)
 	return (struct key){ {
 		lifecycle->phase,
 		lifecycle->status,
-		lifecycle->held,
 		lifecycle->asked_to_end,
 		lifecycle->killed,
 		from_now(lifecycle->pass_held_at, now),
@@ -458,7 +462,7 @@ static bool is_new(const struct key *key)
 	uint64_t hash = 0;
 	size_t slot;
 
-	for (size_t i = 0; i < 16; i++)
+	for (size_t i = 0; i < KEY_LENGTH; i++)
 		hash = (hash ^ (uint64_t)key->numbers[i]) *
 		       UINT64_C(0x9e3779b97f4a7c15);
 	for (slot = hash >> 40;; slot++) {
@@ -634,7 +638,9 @@ static void walk_on(const struct path *path, struct walk *walk)
 	for (size_t step = 0; step < STEPS; step++) {
 		struct path next = *path;
 
-		if (steps[step].when == PASS || !can_happen(&steps[step], path))
+		/* Of a stop, as of time that passes, nothing is kept. */
+		if (steps[step].when == PASS || steps[step].when == IN_GROUP ||
+		    !can_happen(&steps[step], path))
 			continue;
 		trail[trail_length++] = &steps[step];
 		if (go(&steps[step], &next))
