@@ -68,7 +68,7 @@ def test_job_stop_that_the_user_rewrote_is_that_and_suspends_us(start, helper, m
     if to != "0":
         started.expect_signals(getattr(signal, "SIG" + to))
     wait_until(lambda: state(started.pid) == "T", "us to stop")
-    assert state(started.command) == "S"
+    assert state(started.command) != "T"
     started.send(signal.SIGCONT)
     started.expect_signals(signal.SIGCONT)
 
