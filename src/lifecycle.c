@@ -31,6 +31,12 @@ int64_t lifecycle_deadline(const struct lifecycle *lifecycle)
 		       earlier(lifecycle->kill_at, lifecycle->give_up_at));
 }
 
+/* Everything gets SIGKILL then, or before. */
+static void kill_by(struct lifecycle *lifecycle, int64_t time)
+{
+	lifecycle->kill_at = earlier(lifecycle->kill_at, time);
+}
+
 static bool in_job_stop(int signum)
 {
 	return signum > 0 && (SIGNALS_JOB_STOP & SIGNALS_BIT(signum)) != 0;
@@ -65,8 +71,7 @@ static struct actions pass_on(struct lifecycle *lifecycle, int signum,
 	    options->kill_after_ms != DURATION_NONE &&
 	    !lifecycle->asked_to_end) {
 		lifecycle->asked_to_end = true;
-		lifecycle->kill_at = earlier(lifecycle->kill_at,
-					     now + options->kill_after_ms);
+		kill_by(lifecycle, now + options->kill_after_ms * SIGNALS_MS);
 	}
 	return (struct actions){
 		.lend_terminal = running && signum == SIGCONT &&
@@ -115,7 +120,8 @@ static struct actions signal_arrived(struct lifecycle *lifecycle,
 		if (is_held(lifecycle))
 			return release(lifecycle, now);
 		if (is_to_be_held(lifecycle)) {
-			lifecycle->pass_held_at = now + options->delay_ms;
+			lifecycle->pass_held_at =
+				now + options->delay_ms * SIGNALS_MS;
 			return (struct actions){ .hold = true };
 		}
 	}
@@ -164,8 +170,7 @@ static struct actions command_ended(struct lifecycle *lifecycle,
 						lifecycle->phase == PHASE_LEFT);
 	if (grace) {
 		lifecycle->pass_held_at = LIFECYCLE_NEVER;
-		lifecycle->kill_at =
-			earlier(lifecycle->kill_at, now + options->grace_ms);
+		kill_by(lifecycle, now + options->grace_ms * SIGNALS_MS);
 		actions.signum = SIGTERM;
 		actions.target = TARGET_EVERYTHING;
 		actions.wake = true;
@@ -196,12 +201,10 @@ static struct actions time_is_up(struct lifecycle *lifecycle, int64_t now)
 	lifecycle->killed = true;
 	lifecycle->kill_at = LIFECYCLE_NEVER;
 	if (lifecycle->phase == PHASE_LEFT) {
-		lifecycle->kill_at = now + LIFECYCLE_KILL_AGAIN_MS;
+		lifecycle->kill_at = now + LIFECYCLE_KILL_AGAIN;
 		/* To find them all for the first may have taken its time. */
-		if (!first)
-			lifecycle->give_up_at =
-				earlier(lifecycle->give_up_at,
-					now + LIFECYCLE_GIVE_UP_MS);
+		if (!first && lifecycle->give_up_at == LIFECYCLE_NEVER)
+			lifecycle->give_up_at = now + LIFECYCLE_GIVE_UP;
 	}
 	return (struct actions){ .signum = SIGKILL,
 				 .target = TARGET_EVERYTHING,

@@ -10,12 +10,11 @@
 
 #define LIFECYCLE_NEVER INT64_MAX
 
-enum {
-	LIFECYCLE_KILL_AGAIN_MS = 20, /* between one SIGKILL and the next */
-	LIFECYCLE_GIVE_UP_MS = 980,   /* from the second SIGKILL to our end */
-};
+/* From one SIGKILL to the next, and from the second to our end; in ns. */
+#define LIFECYCLE_KILL_AGAIN (20 * SIGNALS_MS)
+#define LIFECYCLE_GIVE_UP    (980 * SIGNALS_MS)
 
-/* Times are in milliseconds, of a clock that is not set, and may be NEVER. */
+/* Times are in nanoseconds, of a clock that is not set, and may be NEVER. */
 struct lifecycle {
 	const struct options *options;
 	enum phase {

@@ -123,6 +123,8 @@ struct kernel_timespec {
 	long sec, nsec;
 };
 
+#define A_SECOND (1000 * SIGNALS_MS)
+
 #ifndef SYS_clock_gettime
 #define SYS_clock_gettime SYS_clock_gettime32
 #endif
@@ -159,16 +161,16 @@ void signals_hand_back(const struct inherited *inherited)
 	(void)set_mask(&inherited->mask, NULL);
 }
 
-bool signals_wait(siginfo_t *info, int64_t timeout_ms)
+bool signals_wait(siginfo_t *info, int64_t timeout_ns)
 {
 	const uint64_t all = SIGNALS_ALL;
 	const struct kernel_timespec timeout = {
-		.sec = (long)(timeout_ms / 1000),
-		.nsec = (long)(timeout_ms % 1000 * 1000000),
+		.sec = (long)(timeout_ns / A_SECOND),
+		.nsec = (long)(timeout_ns % A_SECOND),
 	};
 
 	return syscall(SYS_rt_sigtimedwait, &all, info,
-		       timeout_ms == SIGNALS_FOREVER ? NULL : &timeout,
+		       timeout_ns == SIGNALS_FOREVER ? NULL : &timeout,
 		       sizeof(all)) > 0;
 }
 
@@ -178,7 +180,7 @@ int64_t signals_clock(void)
 
 	/* libc's would first look for the vDSO, in 1 KB of code. */
 	(void)syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
-	return (int64_t)now.sec * 1000 + now.nsec / 1000000;
+	return now.sec * A_SECOND + now.nsec;
 }
 
 bool signals_take(uint64_t set, siginfo_t *info)

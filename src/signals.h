@@ -85,14 +85,17 @@ bool signals_take_over(struct inherited *inherited);
 /* Undoes signals_take_over, in the child that becomes COMMAND. */
 void signals_hand_back(const struct inherited *inherited);
 
+/* Nanoseconds; what the clock and the deadlines count. */
+#define SIGNALS_MS INT64_C(1000000)
+
 /*
  * The next signal, whichever it is; sleeps until there is one, or for
- * timeout_ms. Fills info. Returns false when that time is over, or when
+ * timeout_ns. Fills info. Returns false when that time is over, or when
  * interrupted (we were stopped and continued, or traced).
  */
-bool signals_wait(siginfo_t *info, int64_t timeout_ms);
+bool signals_wait(siginfo_t *info, int64_t timeout_ns);
 
-/* The clock that signals_wait goes by, in ms. Nobody sets it. */
+/* The clock that signals_wait goes by, in ns. Nobody sets it. */
 int64_t signals_clock(void);
 
 /*

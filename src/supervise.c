@@ -10,10 +10,8 @@
 #include "supervise.h"
 #include "terminal.h"
 
-enum {
-	/* How often we look after processes whose end nobody tells us. */
-	STRANGERS_MS = 20,
-};
+/* How often we look after processes whose end nobody tells us; in ns. */
+#define STRANGERS_INTERVAL (20 * SIGNALS_MS)
 
 struct supervisor {
 	struct lifecycle lifecycle;
@@ -219,7 +217,7 @@ static void look_after_children(struct supervisor *supervisor)
 	}
 }
 
-/* In ms, or SIGNALS_FOREVER. */
+/* In ns, or SIGNALS_FOREVER. */
 static int64_t time_left(const struct supervisor *supervisor)
 {
 	const struct lifecycle *lifecycle = &supervisor->lifecycle;
@@ -228,8 +226,8 @@ static int64_t time_left(const struct supervisor *supervisor)
 
 	if (deadline != LIFECYCLE_NEVER)
 		left = deadline - signals_clock();
-	if (supervisor->strangers && left > STRANGERS_MS)
-		left = STRANGERS_MS;
+	if (supervisor->strangers && left > STRANGERS_INTERVAL)
+		left = STRANGERS_INTERVAL;
 	if (left == LIFECYCLE_NEVER)
 		return SIGNALS_FOREVER;
 	return left < 0 ? 0 : left;

@@ -195,7 +195,8 @@ static void check_passed_on(const struct options *options, int signum,
 	if (asks_to_end(to) && !watch->asked) {
 		watch->asked = true;
 		if (options->kill_after_ms != DURATION_NONE)
-			watch->kill_after_until = now + options->kill_after_ms;
+			watch->kill_after_until =
+				now + options->kill_after_ms * SIGNALS_MS;
 	}
 }
 
@@ -217,7 +218,7 @@ static void check_signal(const struct options *options,
 	    (!watch->ended || options->grace_ms == DURATION_NONE)) {
 		require(actions->hold);
 		require(actions->signum == 0 && !actions->suspend);
-		watch->held_until = now + options->delay_ms;
+		watch->held_until = now + options->delay_ms * SIGNALS_MS;
 		return;
 	}
 	if (delayed)
@@ -271,7 +272,8 @@ static void check_ended(const struct options *options,
 		 (options->mode == MODE_SESSION && stay)));
 	if (grace) {
 		watch->held_until = LIFECYCLE_NEVER;
-		watch->grace_until = after->now + options->grace_ms;
+		watch->grace_until =
+			after->now + options->grace_ms * SIGNALS_MS;
 	}
 	/* --kill-after has come: nobody is left to live on. */
 	if (watch->killed)
@@ -304,13 +306,13 @@ static void check_deadline(const struct options *options,
 	/* A second from the first, or from what --kill-after left to do. */
 	if (watch->ended && watch->killed &&
 	    watch->killing_until == LIFECYCLE_NEVER)
-		watch->killing_until = now + 1000 - LIFECYCLE_KILL_AGAIN_MS;
+		watch->killing_until = now + 980 * SIGNALS_MS;
 	watch->killed = true;
 	watch->grace_until = LIFECYCLE_NEVER;
 	watch->kill_after_until = LIFECYCLE_NEVER;
 	if (!watch->ended)
 		return;
-	watch->kill_again_at = now + LIFECYCLE_KILL_AGAIN_MS;
+	watch->kill_again_at = now + 20 * SIGNALS_MS;
 }
 
 static void check(const struct step *step, const struct actions *actions,
@@ -376,7 +378,7 @@ static bool go(const struct step *step, struct path *path)
 	struct actions actions;
 
 	if (step->when == PASS) {
-		path->now += TICK;
+		path->now += TICK * SIGNALS_MS;
 		return true;
 	}
 	if (step->when == DUE) {

@@ -180,12 +180,12 @@ static void test_taken_over_signals_wait_and_are_taken(void **state)
 	signals_hand_back(&inherited);
 }
 
-static int64_t now_ms(void)
+static int64_t now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static void test_wait_ends_when_the_time_is_over_and_not_before(void **state)
@@ -197,14 +197,16 @@ static void test_wait_ends_when_the_time_is_over_and_not_before(void **state)
 	(void)state;
 	assert_true(signals_take_over(&inherited));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		int64_t start = now_ms();
+		int64_t start = now_ns();
 
-		assert_false(signals_wait(&info, rows[i]));
-		assert_in_range(now_ms() - start, rows[i], rows[i] + 10000);
+		assert_false(signals_wait(&info, rows[i] * SIGNALS_MS));
+		assert_in_range(now_ns() - start, rows[i] * SIGNALS_MS,
+				(rows[i] + 10000) * SIGNALS_MS);
 	}
 	/* Longer than an int of milliseconds, and cut short by a signal. */
 	assert_int_equal(kill(getpid(), SIGUSR1), 0);
-	assert_true(signals_wait(&info, INT64_C(1000) * INT32_MAX));
+	assert_true(
+		signals_wait(&info, INT64_C(1000) * INT32_MAX * SIGNALS_MS));
 	assert_int_equal(info.si_signo, SIGUSR1);
 	signals_hand_back(&inherited);
 }
