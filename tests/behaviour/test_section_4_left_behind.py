@@ -464,7 +464,8 @@ def test_without_proc_command_gets_the_signal_at_least(start, helper):
     started.expect("ready")
     started.send(signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
-    assert started.popen.stderr.readline() == \
+    # Ours, as AddressSanitizer has something to say without /proc, too.
+    assert next(line for line in started.popen.stderr if b"dumb-init" in line) == \
         b"[dumb-init] cannot pass SIGUSR1 on to everything: " \
         b"No such file or directory\n"
 
