@@ -2,58 +2,104 @@
  * A fork bomb of bounded size: bomb COUNT. That many processes, half of them in
  * sessions of their own, which ignore SIGTERM and each start a child after the
  * other; and a few that live on by starting their like and ending themselves.
- * Says "ready" when all are there, and stays.
+ * Says "ready" when all are there, lets them begin, and stays. (Did each begin
+ * at once, there would be no processor left to start the others.)
  */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	RUNNERS = 3,
-	LIFE_US = 1000,
-	PAUSE_US = 100 * 1000, /* a machine with many CPUs could do with less */
+	SAMPLES = 20,
+	/* Either kind leaves the rest of one processor: all but 1 of so many.
+	 */
+	SHARE = 2,
+	LIFE_MIN_US = 1000,
+	PAUSE_MIN_US = 100 * 1000,
 };
 
-static void start_one_after_another(void)
+/* What a process costs here: from 0.05 to 0.6 ms were seen. */
+static int cost_us(void)
+{
+	struct timespec begin, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (int i = 0; i < SAMPLES; i++) {
+		if (fork() == 0)
+			_exit(0);
+		wait(NULL);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return (int)((end.tv_sec - begin.tv_sec) * 1000000 +
+		     (end.tv_nsec - begin.tv_nsec) / 1000) /
+	       SAMPLES;
+}
+
+static void start_one_after_another(int pause_us)
 {
 	for (;;) {
 		if (fork() == 0) {
-			usleep(LIFE_US);
+			usleep(LIFE_MIN_US);
 			_exit(0);
 		}
-		usleep(PAUSE_US);
+		usleep((useconds_t)pause_us);
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
 	}
 }
 
-static void run_away(void)
+static void run_away(int life_us)
 {
 	for (;;) {
-		usleep(LIFE_US);
+		usleep((useconds_t)life_us);
 		if (fork() > 0)
 			_exit(0);
 	}
 }
 
+static int at_least(int least, int value)
+{
+	return value < least ? least : value;
+}
+
+/* Until the other end of the pipe is closed. */
+static void wait_at(const int gate[2])
+{
+	char byte;
+
+	close(gate[1]);
+	(void)!read(gate[0], &byte, 1);
+	close(gate[0]);
+}
+
 int main(int argc, char **argv)
 {
-	int count = argc > 1 ? atoi(argv[1]) : 0;
+	const int count = argc > 1 ? atoi(argv[1]) : 0;
+	const int cost = cost_us();
+	const int pause_us = at_least(PAUSE_MIN_US, SHARE * count * cost);
+	const int life_us = at_least(LIFE_MIN_US, SHARE * RUNNERS * cost);
+	int gate[2];
 
+	if (pipe(gate) < 0)
+		return 1;
 	signal(SIGTERM, SIG_IGN);
 	for (int i = 0; i < count + RUNNERS; i++) {
 		if (fork() != 0)
 			continue;
 		if (i % 2 == 0)
 			setsid();
+		wait_at(gate);
 		if (i < count)
-			start_one_after_another();
-		run_away();
+			start_one_after_another(pause_us);
+		run_away(life_us);
 	}
 	puts("ready");
 	fflush(stdout);
+	close(gate[1]);
 	for (;;)
 		pause();
 }
