@@ -6,6 +6,9 @@
 # make install    into $(DESTDIR)$(PREFIX)
 
 VERSION = 2.0.0
+# git archive writes its commit into the file COMMIT; in a clone git is asked.
+COMMIT := $(shell { grep -x '[0-9a-f]*' COMMIT || git rev-parse HEAD || \
+	echo unknown; } 2>/dev/null | cut -c1-7)
 
 BUILD = build
 PREFIX = /usr/local
@@ -18,7 +21,8 @@ CFLAGS ?= -Os -fstack-protector-strong -fno-asynchronous-unwind-tables
 LDFLAGS ?= -static -s -Wl,-z,norelro
 
 # What the source needs, whatever the user's flags are.
-FLAGS = -std=c11 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' \
+FLAGS = -std=c11 -D_GNU_SOURCE -I$(BUILD) \
+	-DVERSION='"$(VERSION)"' -DCOMMIT='"$(COMMIT)"' \
 	-Wall -Wextra -Wconversion -Wshadow -Wformat=2 $(WERROR)
 # Small: no function that nobody calls, no padding between segments.
 SECTIONS = -ffunction-sections -fdata-sections
@@ -34,14 +38,21 @@ C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch] bench/*.[ch])
 $(BUILD)/dumb-init: $(OBJECTS)
 	$(CC) $(CFLAGS) $(SMALL) $(LDFLAGS) -o $@ $(OBJECTS)
 
-$(BUILD)/%.o: src/%.c $(wildcard src/*.h) Makefile $(BUILD)/flags
+$(BUILD)/%.o: src/%.c $(wildcard src/*.h) $(BUILD)/license.h Makefile \
+		$(BUILD)/flags
 	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(SECTIONS) -c -o $@ $<
 
-# Changes when the compiler or the user's flags do, and with it all the rest.
+# The file as a string, a line a line.
+$(BUILD)/license.h: LICENSE $(BUILD)/flags
+	{ echo '#define LICENSE_TEXT \'; \
+	sed 's/["\]/\\&/g; s/.*/"&\\n" \\/' LICENSE; echo; } >$@
+
+# Changes when the compiler, the user's flags or the commit do, and with it all
+# the rest.
 $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
-	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || \
-		echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' >$@
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(COMMIT)' | cmp -s - $@ || \
+		echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(COMMIT)' >$@
 FORCE:
 
 install: $(BUILD)/dumb-init

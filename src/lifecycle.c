@@ -60,6 +60,54 @@ static int rewritten(const struct options *options, int signum)
 	return signum;
 }
 
+/* Whether COMMAND has a process group of its own. */
+static bool leads_group(const struct options *options)
+{
+	return options->mode == MODE_SESSION || options->mode == MODE_GROUP;
+}
+
+/* COMMAND has ended, or the pause that is in its place; status is set. */
+static struct actions end(struct lifecycle *lifecycle, int64_t now)
+{
+	const struct options *options = lifecycle->options;
+	const bool grace = options->grace_ms != DURATION_NONE;
+	struct actions actions = nothing;
+
+	lifecycle->phase = grace || options->wait_all ? PHASE_LEFT : PHASE_OVER;
+	actions.take_terminal_back =
+		options->mode == MODE_GROUP || (options->mode == MODE_SESSION &&
+						lifecycle->phase == PHASE_LEFT);
+	if (grace) {
+		lifecycle->pass_held_at = LIFECYCLE_NEVER;
+		kill_by(lifecycle, now + options->grace_ms * SIGNALS_MS);
+		actions.signum = SIGTERM;
+		actions.target = TARGET_EVERYTHING;
+		actions.wake = true;
+	} else if (!options->wait_all && leads_group(options) &&
+		   options->target != TARGET_COMMAND) {
+		actions.signum = SIGTERM;
+		actions.target = TARGET_GROUP;
+	}
+	/* What came to be since then is not to stay longer than the rest. */
+	if (lifecycle->killed)
+		lifecycle->kill_at = now;
+	return actions;
+}
+
+/* There is nobody to pass a signal on to: only its end matters. */
+static struct actions pause_signalled(struct lifecycle *lifecycle, int signum,
+				      int to, int64_t now)
+{
+	struct actions actions = nothing;
+
+	if (to == SIGTERM || to == SIGINT) {
+		actions = end(lifecycle, now);
+		actions.end_pause = true;
+	}
+	actions.suspend = in_job_stop(signum);
+	return actions;
+}
+
 static struct actions pass_on(struct lifecycle *lifecycle, int signum,
 			      int64_t now)
 {
@@ -67,6 +115,8 @@ static struct actions pass_on(struct lifecycle *lifecycle, int signum,
 	const bool running = lifecycle->phase == PHASE_RUNNING;
 	int to = rewritten(options, signum);
 
+	if (running && options->mode == MODE_PAUSE)
+		return pause_signalled(lifecycle, signum, to, now);
 	if (to != 0 && (ASKS_TO_END & SIGNALS_BIT(to)) != 0 &&
 	    options->kill_after_ms != DURATION_NONE &&
 	    !lifecycle->asked_to_end) {
@@ -156,35 +206,6 @@ static int exit_status(const struct options *options, const struct event *event)
 	return (uint8_t)(status + options->status_change[status]);
 }
 
-static struct actions command_ended(struct lifecycle *lifecycle,
-				    const struct event *event, int64_t now)
-{
-	const struct options *options = lifecycle->options;
-	const bool grace = options->grace_ms != DURATION_NONE;
-	struct actions actions = nothing;
-
-	lifecycle->status = exit_status(options, event);
-	lifecycle->phase = grace || options->wait_all ? PHASE_LEFT : PHASE_OVER;
-	actions.take_terminal_back =
-		options->mode == MODE_GROUP || (options->mode == MODE_SESSION &&
-						lifecycle->phase == PHASE_LEFT);
-	if (grace) {
-		lifecycle->pass_held_at = LIFECYCLE_NEVER;
-		kill_by(lifecycle, now + options->grace_ms * SIGNALS_MS);
-		actions.signum = SIGTERM;
-		actions.target = TARGET_EVERYTHING;
-		actions.wake = true;
-	} else if (!options->wait_all && options->mode != MODE_SINGLE_CHILD &&
-		   options->target != TARGET_COMMAND) {
-		actions.signum = SIGTERM;
-		actions.target = TARGET_GROUP;
-	}
-	/* What came to be since then is not to stay longer than the rest. */
-	if (lifecycle->killed)
-		lifecycle->kill_at = now;
-	return actions;
-}
-
 /*
  * SIGKILL for everything. When COMMAND has ended it is sent again and again,
  * for what was being born meanwhile. But what is stuck in the kernel does not
@@ -220,7 +241,8 @@ struct actions lifecycle_step(struct lifecycle *lifecycle,
 	case EVENT_COMMAND_STOPPED:
 		return command_stopped(event);
 	case EVENT_COMMAND_ENDED:
-		return command_ended(lifecycle, event, now);
+		lifecycle->status = exit_status(lifecycle->options, event);
+		return end(lifecycle, now);
 	case EVENT_NOTHING_LEFT:
 		lifecycle->phase = PHASE_OVER;
 		return nothing;

@@ -48,8 +48,9 @@ struct event {
 
 /* To be carried out in this order. */
 struct actions {
-	bool hold;    /* keep what came with this signal */
-	bool release; /* signum is for the one that was kept */
+	bool hold;      /* keep what came with this signal */
+	bool release;   /* signum is for the one that was kept */
+	bool end_pause; /* the signal that arrived did, and is used up */
 	/* Bring COMMAND's group into the foreground, if we are there. */
 	bool lend_terminal;
 	int signum; /* to send to the target; 0 for none */

@@ -1,8 +1,11 @@
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "format.h"
+#include "license.h"
+#include "names.h"
 #include "options.h"
 
 static const char a_duration[] = "a duration such as 10, 0.5, 500ms or 2m";
@@ -10,7 +13,7 @@ static const char a_duration[] = "a duration such as 10, 0.5, 500ms or 2m";
 /* Parsing and --help both come from here. */
 static const struct row {
 	char letter;
-	char excludes;
+	char excludes; /* the letter of another that goes not with it */
 	const char *name;
 	const char *argument; /* NULL where it takes none */
 	const char *wants;    /* what the argument has to be */
@@ -19,7 +22,7 @@ static const struct row {
 	{ 'c', 'g', "single-child", NULL, NULL,
 	  "no new session; signals go to COMMAND alone" },
 	{ 'g', 'c', "process-group", NULL, NULL,
-	  "a new process group, not a new session" },
+	  "a new group, no new session; it gets signals" },
 	{ 'a', '-', "all", NULL, NULL, "signals go to all processes" },
 	{ 'r', '-', "rewrite", "FROM:TO", "two signals FROM:TO",
 	  "pass TO on instead of FROM; 0 drops it (+)" },
@@ -39,10 +42,13 @@ static const struct row {
 	  "ignored: it is so wherever that is needed" },
 	{ 'w', '-', "warn-on-reap", NULL, NULL,
 	  "a line for every orphan that is collected" },
+	{ 'P', '-', "pause", NULL, NULL,
+	  "no COMMAND: wait for SIGTERM or SIGINT" },
 	{ 'q', '-', "quiet", NULL, NULL, "say only what ends us" },
 	{ 'v', '-', "verbose", NULL, NULL, "say what happens" },
 	{ 'h', '-', "help", NULL, NULL, "this text" },
 	{ 'V', '-', "version", NULL, NULL, "the version" },
+	{ 'l', '-', "license", NULL, NULL, "the licence; so does -L" },
 };
 
 enum {
@@ -53,6 +59,7 @@ enum {
 
 static const char usage[] =
 	"Usage: dumb-init [OPTION]... [--] COMMAND [ARG]...\n"
+	"       dumb-init [OPTION]... --pause\n"
 	"\n"
 	"Runs COMMAND as the init of a container: passes every signal on to\n"
 	"it, collects orphaned processes, and ends with its status.\n"
@@ -64,12 +71,24 @@ static const char environment[] =
 	"A duration is in seconds, or has a unit: 10, 0.5, 500ms, 2m, 1h.\n"
 	"(+): may be repeated.\n"
 	"In the environment DUMB_INIT_SETSID=0 is as -c, DUMB_INIT_DEBUG=1\n"
-	"is as -v.\n";
+	"is as -v, and DUMB_INIT_OPTIONS holds options to be read first.\n"
+	"As tini or catatonit: a new group, but signals go to COMMAND alone\n"
+	"unless -g or TINI_KILL_PROCESS_GROUP is given.\n";
+
+static const char license[] = LICENSE_TEXT;
 
 /* On stdout; false if it did not get there. */
-static bool print(const char *text, size_t length)
+static bool print(const char *text)
 {
+	const size_t length = strlen(text);
+
 	return write(STDOUT_FILENO, text, length) == (ssize_t)length;
+}
+
+/* The same; returns what to end with. */
+static int print_and_end(const char *text)
+{
+	return print(text) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 static bool print_row(const struct row *row)
@@ -83,55 +102,17 @@ static bool print_row(const struct row *row)
 			     row->argument ? row->argument : "");
 	while (length < HELP_COLUMN)
 		line[length++] = ' ';
-	length += format_text(line + length, sizeof(line) - length, "%s\n",
-			      row->help);
-	return print(line, length);
+	format_text(line + length, sizeof(line) - length, "%s\n", row->help);
+	return print(line);
 }
 
 static int print_help(void)
 {
-	bool printed = print(usage, sizeof(usage) - 1);
+	bool printed = print(usage);
 
 	for (size_t i = 0; i < ROWS; i++)
 		printed = printed && print_row(&rows[i]);
-	printed = printed && print(environment, sizeof(environment) - 1);
-	return printed ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static int print_version(void)
-{
-	static const char version[] = "dumb-init v" VERSION "\n";
-
-	return print(version, sizeof(version) - 1) ? EXIT_SUCCESS
-						   : EXIT_FAILURE;
-}
-
-static int usage_error(const char *what, const char *word)
-{
-	log_error("%s '%s' (see dumb-init --help)", what, word);
-	return EXIT_FAILURE;
-}
-
-static int wrong_argument(const struct row *row, const char *argument)
-{
-	log_error("--%s wants %s, not '%s' (see dumb-init --help)", row->name,
-		  row->wants, argument);
-	return EXIT_FAILURE;
-}
-
-static int exclusion(const struct row *row, const struct row *other)
-{
-	log_error("-%s (--%s) and -%s (--%s) exclude each other "
-		  "(see dumb-init --help)",
-		  (char[]){ row->letter, '\0' }, row->name,
-		  (char[]){ other->letter, '\0' }, other->name);
-	return EXIT_FAILURE;
-}
-
-static int no_command(void)
-{
-	log_error("no COMMAND to run (see dumb-init --help)");
-	return EXIT_FAILURE;
+	return printed ? print_and_end(environment) : EXIT_FAILURE;
 }
 
 /* Copies what is before the colon and returns what is behind; NULL if none. */
@@ -166,6 +147,17 @@ static bool set_delay(struct options *options, const char *text)
 	       options->delay_ms != NUMBERS_NONE;
 }
 
+/* With -P there is no COMMAND to be anywhere. */
+static bool set_mode(struct options *options, enum mode mode,
+		     enum target target)
+{
+	if (options->mode != MODE_PAUSE)
+		options->mode = mode;
+	if (options->target != TARGET_EVERYTHING)
+		options->target = target;
+	return true;
+}
+
 static bool set_duration(int64_t *duration_ms, const char *text)
 {
 	*duration_ms = numbers_duration(text);
@@ -196,11 +188,9 @@ static bool set(struct options *options, char letter, const char *argument)
 {
 	switch (letter) {
 	case 'c':
-		options->mode = MODE_SINGLE_CHILD;
-		return true;
+		return set_mode(options, MODE_SINGLE_CHILD, TARGET_COMMAND);
 	case 'g':
-		options->mode = MODE_GROUP;
-		return true;
+		return set_mode(options, MODE_GROUP, TARGET_GROUP);
 	case 'a':
 		options->target = TARGET_EVERYTHING;
 		return true;
@@ -209,10 +199,12 @@ static bool set(struct options *options, char letter, const char *argument)
 	case 'd':
 		return set_delay(options, argument);
 	case 't':
+		options->wait_all = false;
 		return set_duration(&options->grace_ms, argument);
 	case 'k':
 		return set_duration(&options->kill_after_ms, argument);
 	case 'W':
+		options->grace_ms = DURATION_NONE;
 		options->wait_all = true;
 		return true;
 	case 'e':
@@ -221,6 +213,9 @@ static bool set(struct options *options, char letter, const char *argument)
 		return set_parent_death_signal(options, argument);
 	case 'w':
 		options->warn_on_reap = true;
+		return true;
+	case 'P':
+		options->mode = MODE_PAUSE;
 		return true;
 	case 'q':
 		options->level = LOG_ERROR;
@@ -239,26 +234,67 @@ static bool set(struct options *options, char letter, const char *argument)
  */
 struct parser {
 	struct options *options;
-	char **next;      /* into argv, behind the word being read */
-	bool given[ROWS]; /* the rows that were */
+	const struct name *name; /* the one that we were started under */
+	const char *where;       /* where the words are from, for errors */
+	char **next;             /* behind the word being read */
+	bool given[ROWS];        /* the rows that were */
 };
+
+static int usage_error(const struct parser *parser, const char *what,
+		       const char *word)
+{
+	log_error("%s%s '%s' (see --help)", parser->where, what, word);
+	return EXIT_FAILURE;
+}
+
+static int wrong_argument(const struct parser *parser, const struct row *row,
+			  const char *argument)
+{
+	log_error("%s--%s wants %s, not '%s' (see --help)", parser->where,
+		  row->name, row->wants, argument);
+	return EXIT_FAILURE;
+}
+
+static int exclusion(const struct parser *parser, const struct row *row,
+		     const struct row *other)
+{
+	log_error("%s-%s (--%s) and -%s (--%s) exclude each other (see --help)",
+		  parser->where, (char[]){ row->letter, '\0' }, row->name,
+		  (char[]){ other->letter, '\0' }, other->name);
+	return EXIT_FAILURE;
+}
 
 /* Carries an option out. Returns as options_parse does. */
 static int apply(struct parser *parser, const struct row *row,
 		 const char *argument)
 {
-	if (row->letter == 'h')
+	switch (row->letter) {
+	case 'h':
 		return print_help();
-	if (row->letter == 'V')
-		return print_version();
+	case 'V':
+		return print_and_end(parser->name->version);
+	case 'l':
+		return print_and_end(license);
+	}
 	for (size_t i = 0; i < ROWS; i++) {
 		if (parser->given[i] && rows[i].letter == row->excludes)
-			return exclusion(row, &rows[i]);
+			return exclusion(parser, row, &rows[i]);
 	}
 	if (!set(parser->options, row->letter, argument))
-		return wrong_argument(row, argument);
+		return wrong_argument(parser, row, argument);
 	parser->given[row - rows] = true;
 	return OPTIONS_RUN;
+}
+
+static const struct row *find_letter(char letter)
+{
+	if (letter == 'L') /* catatonit's; tini has the other */
+		letter = 'l';
+	for (const struct row *row = rows; row < rows + ROWS; row++) {
+		if (row->letter == letter)
+			return row;
+	}
+	return NULL;
 }
 
 /* "-v", "-vc", "-r1:2", "-cr 1:2": word without its "-". */
@@ -268,18 +304,17 @@ static int parse_letters(struct parser *parser, const char *word)
 
 	for (; *word != '\0' && status == OPTIONS_RUN; word++) {
 		const char letter[] = { '-', *word, '\0' };
-		const struct row *row = rows;
+		const struct row *row = find_letter(*word);
 
-		while (row < rows + ROWS && row->letter != *word)
-			row++;
-		if (row == rows + ROWS)
-			return usage_error("unknown option", letter);
+		if (row == NULL)
+			return usage_error(parser, "unknown option", letter);
 		if (row->argument) {
 			const char *argument =
 				word[1] ? word + 1 : *parser->next++;
 
 			if (argument == NULL)
-				return usage_error("no argument for", letter);
+				return usage_error(parser, "no argument for",
+						   letter);
 			return apply(parser, row, argument);
 		}
 		status = apply(parser, row, NULL);
@@ -323,15 +358,76 @@ static int parse_name(struct parser *parser, const char *word)
 	const struct row *row = find_name(name, length, &error);
 
 	if (row == NULL)
-		return usage_error(error, word);
+		return usage_error(parser, error, word);
 	if (argument && !row->argument)
-		return usage_error("unwanted argument in", word);
+		return usage_error(parser, "unwanted argument in", word);
 	if (row->argument && !argument) {
 		argument = *parser->next++;
 		if (argument == NULL)
-			return usage_error("no argument for", word);
+			return usage_error(parser, "no argument for", word);
 	}
 	return apply(parser, row, argument);
+}
+
+/* Reads words up to the first that is no option. Returns as options_parse. */
+static int parse_words(struct parser *parser)
+{
+	while (*parser->next && parser->next[0][0] == '-' &&
+	       parser->next[0][1]) {
+		const char *word = *parser->next++;
+		int status;
+
+		if (strcmp(word, "--") == 0)
+			break;
+		status = word[1] == '-' ? parse_name(parser, word)
+					: parse_letters(parser, word + 1);
+		if (status != OPTIONS_RUN)
+			return status;
+	}
+	return OPTIONS_RUN;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n';
+}
+
+/* Cuts text into words, at blanks; NULL is behind the last. */
+static void split_words(char *text, char **words)
+{
+	bool in_word = false;
+
+	for (; *text != '\0'; text++) {
+		if (is_blank(*text)) {
+			*text = '\0';
+			in_word = false;
+		} else if (!in_word) {
+			*words++ = text;
+			in_word = true;
+		}
+	}
+	*words = NULL;
+}
+
+/* The same for DUMB_INIT_OPTIONS, which COMMAND has to get as it was. */
+static int parse_variable(struct options *options, const struct name *name)
+{
+	const char *value = getenv("DUMB_INIT_OPTIONS");
+	const size_t length = value ? strlen(value) : 0;
+	char text[length + 1];
+	char *words[length / 2 + 2]; /* "a b c", and NULL */
+	struct parser parser = { .options = options,
+				 .name = name,
+				 .where = "DUMB_INIT_OPTIONS: ",
+				 .next = words };
+	int status;
+
+	memcpy(text, value ? value : "", length + 1);
+	split_words(text, words);
+	status = parse_words(&parser);
+	if (status == OPTIONS_RUN && *parser.next)
+		return usage_error(&parser, "not an option:", *parser.next);
+	return status;
 }
 
 static bool environment_has(const char *name, const char *value)
@@ -341,46 +437,68 @@ static bool environment_has(const char *name, const char *value)
 	return found && strcmp(found, value) == 0;
 }
 
-static struct options defaults(void)
+/* tini's levels are ours, but for some above; what is no number is 0 to it. */
+static enum log_level tini_level(const char *verbosity)
 {
-	struct options options = {
-		.target = TARGET_GROUP,
+	const char *end;
+	int64_t level = numbers_digits(verbosity, INT_MAX, &end);
+
+	if (level >= LOG_VERBOSE)
+		return LOG_VERBOSE;
+	return level == LOG_WARNING ? LOG_WARNING : LOG_ERROR;
+}
+
+/* TINI_SUBREAPER is not forgotten: we always are one. */
+static void set_tini_variables(struct options *options)
+{
+	const char *verbosity = getenv("TINI_VERBOSITY");
+
+	if (getenv("TINI_KILL_PROCESS_GROUP"))
+		(void)set(options, 'g', NULL);
+	if (verbosity)
+		options->level = tini_level(verbosity);
+}
+
+static void set_defaults(struct options *options, const struct name *name)
+{
+	*options = (struct options){
+		.mode = name->mode,
+		.target = name->target,
 		.level = LOG_WARNING,
 		.grace_ms = DURATION_NONE,
 		.kill_after_ms = DURATION_NONE,
 	};
-
+	if (name->heeds_tini_variables)
+		set_tini_variables(options);
 	if (environment_has("DUMB_INIT_SETSID", "0"))
-		options.mode = MODE_SINGLE_CHILD;
+		(void)set(options, 'c', NULL);
 	if (environment_has("DUMB_INIT_DEBUG", "1"))
-		options.level = LOG_VERBOSE;
-	return options;
+		(void)set(options, 'v', NULL);
 }
 
 int options_parse(struct options *options, int argc, char **argv)
 {
-	struct parser parser = { .options = options, .next = argv + 1 };
-
-	*options = defaults();
 	/* Not even our own name: execve(2) allowed that before Linux 5.18. */
-	if (argc == 0)
-		return no_command();
-	while (*parser.next && parser.next[0][0] == '-' && parser.next[0][1]) {
-		const char *word = *parser.next++;
-		int status;
+	const struct name *name = names_find(argc > 0 ? argv[0] : "");
+	struct parser parser = { .options = options,
+				 .name = name,
+				 .where = "",
+				 .next = argc > 0 ? argv + 1 : argv };
+	int status;
 
-		if (strcmp(word, "--") == 0)
-			break;
-		status = word[1] == '-' ? parse_name(&parser, word)
-					: parse_letters(&parser, word + 1);
-		if (status != OPTIONS_RUN)
-			return status;
+	set_defaults(options, name);
+	status = parse_variable(options, name);
+	if (status == OPTIONS_RUN)
+		status = parse_words(&parser);
+	if (status != OPTIONS_RUN)
+		return status;
+	if (options->mode == MODE_PAUSE && *parser.next)
+		return usage_error(&parser, "no COMMAND goes with --pause, not",
+				   *parser.next);
+	if (options->mode != MODE_PAUSE && *parser.next == NULL) {
+		log_error("no COMMAND to run (see --help)");
+		return EXIT_FAILURE;
 	}
-	if (*parser.next == NULL)
-		return no_command();
-	if (options->mode == MODE_SINGLE_CHILD &&
-	    options->target == TARGET_GROUP)
-		options->target = TARGET_COMMAND;
 	options->command = parser.next;
 	return OPTIONS_RUN;
 }

@@ -10,6 +10,7 @@ enum mode {
 	MODE_SESSION,      /* COMMAND leads a session */
 	MODE_GROUP,        /* COMMAND leads a process group of our session */
 	MODE_SINGLE_CHILD, /* COMMAND stays where we are */
+	MODE_PAUSE,        /* there is no COMMAND */
 };
 
 /* Whom a signal is passed on to. */
@@ -39,20 +40,21 @@ struct options {
 	/* What to add to a status, modulo 256, to end with another. */
 	uint8_t status_change[STATUSES];
 	/*
-	 * COMMAND and its arguments, NULL at the end. command[-1] is a word
-	 * of argv too, one that is done with.
+	 * COMMAND and its arguments, NULL at the end; nothing but that NULL in
+	 * MODE_PAUSE. command[-1] is a word of argv too, one that is done with.
 	 */
 	char **command;
 };
 
 enum {
-	OPTIONS_RUN = -1, /* there is a COMMAND to run */
+	OPTIONS_RUN = -1, /* there is something to do */
 };
 
 /*
- * Reads the environment and then argv, which counts more. Returns OPTIONS_RUN
- * with options filled, or the status to end with: 0 after --help and --version
- * (said on stdout), 1 after an error (said on stderr).
+ * Reads our name, argv[0], for defaults, then the environment and then argv,
+ * where the later counts more. Returns OPTIONS_RUN with options filled, or the
+ * status to end with: 0 after --help, --version and --license (said on stdout),
+ * 1 after an error (said on stderr).
  */
 int options_parse(struct options *options, int argc, char **argv);
 

@@ -27,8 +27,11 @@ static void format_target(char text[TARGET_MAX], enum target target,
 
 void report_start(const struct options *options, pid_t pid)
 {
-	log_verbose("started %s %s: PID %d", options->command[0],
-		    modes[options->mode], pid);
+	if (options->mode == MODE_PAUSE)
+		log_verbose("waiting for SIGTERM or SIGINT, without a COMMAND");
+	else
+		log_verbose("started %s %s: PID %d", options->command[0],
+			    modes[options->mode], pid);
 }
 
 /* Only for these si_codes is there a sender, sigaction(2). */
@@ -59,6 +62,8 @@ static void report_signal(const struct event *event, const siginfo_t *info,
 	if (event->reached_command)
 		log_verbose("%s from %s: COMMAND has it already", name.text,
 			    sender);
+	else if (actions->end_pause)
+		log_verbose("%s from %s: ends the pause", name.text, sender);
 	else if (actions->hold)
 		log_verbose("%s from %s: held back", name.text, sender);
 	else if (actions->signum == 0)

@@ -9,7 +9,7 @@
 
 #include "lifecycle.h"
 
-/* COMMAND, name, runs as pid. */
+/* COMMAND runs as pid, or there is none. */
 void report_start(const struct options *options, pid_t pid);
 
 /*

@@ -323,6 +323,10 @@ pid_t spawn(const struct options *options, const struct inherited *inherited,
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	if (options->parent_death_signal != 0)
 		(void)prctl(PR_SET_PDEATHSIG, options->parent_death_signal);
+	if (options->mode == MODE_PAUSE) {
+		let_go();
+		return SPAWN_NOBODY;
+	}
 	if (options->mode == MODE_SESSION)
 		terminal_give_up();
 	else if (options->mode == MODE_SINGLE_CHILD)

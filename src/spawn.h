@@ -11,6 +11,7 @@
 
 enum {
 	SPAWN_FAILED = -1,
+	SPAWN_NOBODY = 0, /* in MODE_PAUSE */
 };
 
 /*

@@ -15,7 +15,7 @@
 
 struct supervisor {
 	struct lifecycle lifecycle;
-	pid_t command;  /* 0 when it has been collected */
+	pid_t command;  /* 0 when it has been collected, or is none */
 	siginfo_t held; /* what came with the signal that is held back */
 	bool strangers; /* of all the rest none is our child */
 };
@@ -75,10 +75,11 @@ static void suspend(void)
 /* Now, for what is timed; a signal that is passed on at once costs no clock. */
 static int64_t time_of(const struct event *event, const struct options *options)
 {
-	const bool timed = options->delayed != 0 ||
-			   options->kill_after_ms != DURATION_NONE ||
-			   (options->grace_ms != DURATION_NONE &&
-			    event->kind != EVENT_SIGNAL);
+	const bool timed =
+		options->delayed != 0 ||
+		options->kill_after_ms != DURATION_NONE ||
+		(options->grace_ms != DURATION_NONE &&
+		 (event->kind != EVENT_SIGNAL || options->mode == MODE_PAUSE));
 
 	return timed ? signals_clock() : 0;
 }

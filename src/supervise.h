@@ -7,8 +7,9 @@
 #include "options.h"
 
 /*
- * Returns when COMMAND, running as PID command, has ended: with the status to
- * end with. Whatever fails meanwhile is at most worth a warning.
+ * Returns when COMMAND, running as PID command, has ended, or the pause if
+ * there is none and command is 0: with the status to end with. Whatever fails
+ * meanwhile is at most worth a warning.
  */
 int supervise(const struct options *options, pid_t command);
 

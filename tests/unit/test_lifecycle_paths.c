@@ -177,13 +177,65 @@ static int expected_signal(const struct options *options, int signum)
 								    : signum;
 }
 
-static void check_passed_on(const struct options *options, int signum,
-			    const struct actions *actions, int64_t now,
-			    struct watch *watch)
+/* COMMAND has ended with status, or the pause. */
+static void check_end(const struct options *options, int status,
+		      const struct actions *actions, const struct path *after,
+		      struct watch *watch)
+{
+	const bool grace = options->grace_ms != DURATION_NONE;
+	const bool stay = grace || options->wait_all;
+	const bool group = !stay && options->mode != MODE_SINGLE_CHILD &&
+			   options->mode != MODE_PAUSE &&
+			   options->target != TARGET_COMMAND;
+
+	watch->ended = true;
+	watch->status = status;
+	require(after->lifecycle.phase == (stay ? PHASE_LEFT : PHASE_OVER));
+	require(actions->signum == (grace || group ? SIGTERM : 0));
+	require(actions->wake == grace);
+	if (actions->signum != 0)
+		require(actions->target ==
+			(grace ? TARGET_EVERYTHING : TARGET_GROUP));
+	require(!actions->hold);
+	require(actions->take_terminal_back ==
+		(options->mode == MODE_GROUP ||
+		 (options->mode == MODE_SESSION && stay)));
+	if (grace) {
+		watch->held_until = LIFECYCLE_NEVER;
+		watch->grace_until =
+			after->now + options->grace_ms * SIGNALS_MS;
+	}
+	/* --kill-after has come: nobody is left to live on. */
+	if (watch->killed)
+		watch->kill_again_at = after->now;
+}
+
+static void check_pause(const struct options *options, int signum,
+			const struct actions *actions, const struct path *after,
+			struct watch *watch)
 {
 	const int to = expected_signal(options, signum);
 
-	require(actions->signum == to);
+	require(actions->end_pause == (to == SIGTERM || to == SIGINT));
+	require(actions->suspend == stops_a_job(signum));
+	require(!actions->lend_terminal);
+	if (actions->end_pause)
+		check_end(options, 0, actions, after, watch);
+	else
+		require(actions->signum == 0);
+}
+
+static void check_passed_on(const struct options *options, int signum,
+			    const struct actions *actions,
+			    const struct path *after, struct watch *watch)
+{
+	const int to = expected_signal(options, signum);
+
+	if (options->mode == MODE_PAUSE && !watch->ended) {
+		check_pause(options, signum, actions, after, watch);
+		return;
+	}
+	require(actions->signum == to && !actions->end_pause);
 	if (to != 0)
 		require(actions->target ==
 			(watch->ended ? TARGET_EVERYTHING : options->target));
@@ -196,14 +248,15 @@ static void check_passed_on(const struct options *options, int signum,
 		watch->asked = true;
 		if (options->kill_after_ms != DURATION_NONE)
 			watch->kill_after_until =
-				now + options->kill_after_ms * SIGNALS_MS;
+				after->now +
+				options->kill_after_ms * SIGNALS_MS;
 	}
 }
 
 static void check_signal(const struct options *options,
 			 const struct event *event,
-			 const struct actions *actions, int64_t now,
-			 struct watch *watch)
+			 const struct actions *actions,
+			 const struct path *after, struct watch *watch)
 {
 	const bool delayed = event->signum == options->delayed;
 	const bool held = watch->held_until != LIFECYCLE_NEVER;
@@ -218,12 +271,12 @@ static void check_signal(const struct options *options,
 	    (!watch->ended || options->grace_ms == DURATION_NONE)) {
 		require(actions->hold);
 		require(actions->signum == 0 && !actions->suspend);
-		watch->held_until = now + options->delay_ms * SIGNALS_MS;
+		watch->held_until = after->now + options->delay_ms * SIGNALS_MS;
 		return;
 	}
 	if (delayed)
 		watch->held_until = LIFECYCLE_NEVER;
-	check_passed_on(options, event->signum, actions, now, watch);
+	check_passed_on(options, event->signum, actions, after, watch);
 }
 
 static void check_stopped(const struct event *event,
@@ -253,31 +306,8 @@ static void check_ended(const struct options *options,
 			const struct actions *actions, const struct path *after,
 			struct watch *watch)
 {
-	const bool grace = options->grace_ms != DURATION_NONE;
-	const bool stay = grace || options->wait_all;
-	const bool group = !stay && options->mode != MODE_SINGLE_CHILD &&
-			   options->target != TARGET_COMMAND;
-
-	watch->ended = true;
-	watch->status = expected_status(event);
-	require(after->lifecycle.phase == (stay ? PHASE_LEFT : PHASE_OVER));
-	require(actions->signum == (grace || group ? SIGTERM : 0));
-	require(actions->wake == grace);
-	if (actions->signum != 0)
-		require(actions->target ==
-			(grace ? TARGET_EVERYTHING : TARGET_GROUP));
-	require(!actions->suspend && !actions->hold && !actions->release);
-	require(actions->take_terminal_back ==
-		(options->mode == MODE_GROUP ||
-		 (options->mode == MODE_SESSION && stay)));
-	if (grace) {
-		watch->held_until = LIFECYCLE_NEVER;
-		watch->grace_until =
-			after->now + options->grace_ms * SIGNALS_MS;
-	}
-	/* --kill-after has come: nobody is left to live on. */
-	if (watch->killed)
-		watch->kill_again_at = after->now;
+	require(!actions->suspend && !actions->release && !actions->end_pause);
+	check_end(options, expected_status(event), actions, after, watch);
 }
 
 static void check_deadline(const struct options *options,
@@ -289,7 +319,8 @@ static void check_deadline(const struct options *options,
 	require(actions->release == (watch->held_until <= now));
 	if (watch->held_until <= now) {
 		watch->held_until = LIFECYCLE_NEVER;
-		check_passed_on(options, options->delayed, actions, now, watch);
+		check_passed_on(options, options->delayed, actions, after,
+				watch);
 		return;
 	}
 	require(!actions->suspend && !actions->wake && !actions->hold);
@@ -323,7 +354,7 @@ static void check(const struct step *step, const struct actions *actions,
 
 	switch (step->event.kind) {
 	case EVENT_SIGNAL:
-		check_signal(options, &step->event, actions, path->now, watch);
+		check_signal(options, &step->event, actions, path, watch);
 		break;
 	case EVENT_COMMAND_STOPPED:
 		check_stopped(&step->event, actions);
@@ -360,7 +391,7 @@ static bool can_happen(const struct step *step, const struct path *path)
 	case IN_GROUP:
 		return mode == MODE_GROUP && running;
 	case RUNNING:
-		return running;
+		return running && mode != MODE_PAUSE;
 	case LEFT:
 		return !running;
 	case DUE:
@@ -543,6 +574,8 @@ static const struct {
 	{ MODE_GROUP, TARGET_COMMAND },
 	{ MODE_SINGLE_CHILD, TARGET_COMMAND },
 	{ MODE_SINGLE_CHILD, TARGET_EVERYTHING },
+	{ MODE_PAUSE, TARGET_GROUP },
+	{ MODE_PAUSE, TARGET_EVERYTHING },
 };
 
 /* How long a duration is, and what is rewritten. */

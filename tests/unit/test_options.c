@@ -14,14 +14,16 @@ enum {
 	WORDS_MAX = 8,
 };
 
-/* Parses dumb-init and words, up to a NULL; says nothing. */
-static int parse(struct options *options, const char *const words[WORDS_MAX])
+/* Parses words, up to a NULL, under the name; says nothing. */
+static int parse_as(const char *name, struct options *options,
+		    const char *const words[WORDS_MAX])
 {
-	static char *argv[WORDS_MAX + 2] = { (char *)"dumb-init" };
+	static char *argv[WORDS_MAX + 2];
 	int argc = 1;
 	int err = dup(STDERR_FILENO);
 	int status;
 
+	argv[0] = (char *)name;
 	while (words[argc - 1]) {
 		argv[argc] = (char *)words[argc - 1];
 		argc++;
@@ -32,6 +34,11 @@ static int parse(struct options *options, const char *const words[WORDS_MAX])
 	dup2(err, STDERR_FILENO);
 	close(err);
 	return status;
+}
+
+static int parse(struct options *options, const char *const words[WORDS_MAX])
+{
+	return parse_as("dumb-init", options, words);
 }
 
 /* The numbers that options are made of, but for the two tables. */
@@ -80,25 +87,36 @@ struct set {
 
 #define SINGLE_CHILD  MODE, MODE_SINGLE_CHILD
 #define GROUP         MODE, MODE_GROUP
+#define PAUSE         MODE, MODE_PAUSE
 #define COMMAND_ALONE TARGET, TARGET_COMMAND
 #define EVERYTHING    TARGET, TARGET_EVERYTHING
 
 /* Options is what words say: the defaults, but for what is set, up to END. */
-static void assert_sets(const char *const words[WORDS_MAX],
-			const struct set *set)
+static void assert_sets_as(const char *name, const char *const words[WORDS_MAX],
+			   const struct set *set)
 {
 	int64_t expected[FIELDS], fields[FIELDS];
 	struct options options;
 
-	assert_int_equal(parse(&options, words), OPTIONS_RUN);
+	assert_int_equal(parse_as(name, &options, words), OPTIONS_RUN);
 	memcpy(expected, defaults, sizeof(defaults));
 	for (; set->field != END; set++)
 		expected[set->field] = set->value;
 	read_fields(fields, &options);
 	for (size_t i = 0; i < FIELDS; i++)
 		assert_int_equal(fields[i], expected[i]);
+	if (options.mode == MODE_PAUSE) {
+		assert_null(options.command[0]);
+		return;
+	}
 	assert_string_equal(options.command[0], "x");
 	assert_null(options.command[1]);
+}
+
+static void assert_sets(const char *const words[WORDS_MAX],
+			const struct set *set)
+{
+	assert_sets_as("dumb-init", words, set);
 }
 
 static const struct {
@@ -184,7 +202,7 @@ static const struct {
 	  { { WAIT_ALL, true }, { PARENT_DEATH_SIGNAL, SIGHUP } } },
 	{ { "--parent-death-signal=term", "x" },
 	  { { PARENT_DEATH_SIGNAL, SIGTERM } } },
-	{ { "--pa", "TERM", "-p", "INT", "x" },
+	{ { "--par", "TERM", "-p", "INT", "x" },
 	  { { PARENT_DEATH_SIGNAL, SIGINT } } },
 	{ { "-s", "x" }, { { END, 0 } } },
 	{ { "--subreaper", "x" }, { { END, 0 } } },
@@ -193,6 +211,14 @@ static const struct {
 	{ { "-swW", "x" }, { { WARN_ON_REAP, true }, { WAIT_ALL, true } } },
 	{ { "--warn-on-reap", "x" }, { { WARN_ON_REAP, true } } },
 	{ { "--war", "x" }, { { WARN_ON_REAP, true } } },
+	{ { "-P" }, { { PAUSE } } },
+	{ { "-PP", "--" }, { { PAUSE } } },
+	{ { "--pause" }, { { PAUSE } } },
+	{ { "--pau", "-t5" }, { { PAUSE }, { GRACE_MS, 5000 } } },
+	/* catatonit takes these together, in either order. */
+	{ { "-gP" }, { { PAUSE } } },
+	{ { "-Pg" }, { { PAUSE } } },
+	{ { "-Pc" }, { { PAUSE }, { COMMAND_ALONE } } },
 	/* A status sets none of these. */
 	{ { "-e", "143:0", "-se1", "--map-exit=2", "x" }, { { END, 0 } } },
 };
@@ -342,6 +368,10 @@ static const char *const bad_rows[][WORDS_MAX] = {
 	{ "-p" },
 	{ "-p", "0", "x" },
 	{ "-p", "65", "x" },
+	{ "-P", "x" },
+	{ "--pause", "--", "x" },
+	{ "--pause=yes" },
+	{ "--pa" }, /* parent-death-signal, pause */
 	{ "-p", "", "x" },
 	/* The last does not make the one before it right. */
 	{ "-tx", "-t5", "x" },
@@ -422,9 +452,166 @@ static void test_environment(void **state)
 	assert_int_equal(options.level, LOG_WARNING);
 }
 
+struct under {
+	const char *name;
+	const char *words[WORDS_MAX];
+	struct set sets[5];
+};
+
+static void assert_all_under(const struct under *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		assert_sets_as(rows[i].name, rows[i].words, rows[i].sets);
+}
+
+#define ASSERT_ALL_UNDER(rows)                                                 \
+	assert_all_under(rows, sizeof(rows) / sizeof((rows)[0]))
+
+static void test_name_gives_defaults_and_no_more(void **state)
+{
+	static const struct under rows[] = {
+		{ "tini", { "x" }, { { GROUP }, { COMMAND_ALONE } } },
+		{ "/sbin/tini", { "x" }, { { GROUP }, { COMMAND_ALONE } } },
+		{ "tini", { "-g", "x" }, { { GROUP } } },
+		{ "tini", { "--pr", "x" }, { { GROUP } } },
+		{ "tini", { "-a", "x" }, { { GROUP }, { EVERYTHING } } },
+		{ "tini", { "-ga", "x" }, { { GROUP }, { EVERYTHING } } },
+		{ "tini", { "-ag", "x" }, { { GROUP }, { EVERYTHING } } },
+		{ "tini",
+		  { "-c", "x" },
+		  { { SINGLE_CHILD }, { COMMAND_ALONE } } },
+		{ "tini",
+		  { "-t5", "x" },
+		  { { GROUP }, { COMMAND_ALONE }, { GRACE_MS, 5000 } } },
+		{ "tini", { "-P" }, { { PAUSE }, { COMMAND_ALONE } } },
+		{ "tini-static", { "x" }, { { GROUP }, { COMMAND_ALONE } } },
+		{ "catatonit", { "x" }, { { GROUP }, { COMMAND_ALONE } } },
+		{ "catatonit", { "-g", "x" }, { { GROUP } } },
+		{ "docker-init", { "x" }, { { END, 0 } } },
+		{ "podman-init", { "-g", "x" }, { { GROUP } } },
+		{ "another", { "x" }, { { END, 0 } } },
+		{ "tini/another", { "x" }, { { END, 0 } } },
+		{ "", { "x" }, { { END, 0 } } },
+	};
+
+	(void)state;
+	ASSERT_ALL_UNDER(rows);
+}
+
+static void test_tini_variables_count_for_those_who_had_them(void **state)
+{
+	static const struct under rows[] = {
+		{ "tini", { "x" }, { { GROUP } } },
+		{ "catatonit", { "x" }, { { GROUP } } },
+		{ "tini",
+		  { "-c", "x" },
+		  { { SINGLE_CHILD }, { COMMAND_ALONE } } },
+		{ "dumb-init", { "x" }, { { END, 0 } } },
+		{ "docker-init", { "x" }, { { END, 0 } } },
+	};
+	static const struct {
+		const char *value;
+		enum log_level level;
+	} verbosities[] = {
+		{ "0", LOG_ERROR },    { "1", LOG_WARNING },
+		{ "2", LOG_VERBOSE },  { "3", LOG_VERBOSE },
+		{ "10", LOG_VERBOSE }, { "01", LOG_WARNING },
+		{ "", LOG_ERROR },     { "yes", LOG_ERROR },
+		{ "-1", LOG_ERROR },   { "-2", LOG_ERROR },
+	};
+	const char *const words[WORDS_MAX] = { "x" };
+	const char *const verbose[WORDS_MAX] = { "-v", "x" };
+	struct options options;
+
+	(void)state;
+	setenv("TINI_KILL_PROCESS_GROUP", "", 1);
+	setenv("TINI_SUBREAPER", "0", 1);
+	ASSERT_ALL_UNDER(rows);
+	for (size_t i = 0; i < sizeof(verbosities) / sizeof(verbosities[0]);
+	     i++) {
+		setenv("TINI_VERBOSITY", verbosities[i].value, 1);
+		assert_int_equal(parse_as("tini", &options, words),
+				 OPTIONS_RUN);
+		assert_int_equal(options.level, verbosities[i].level);
+		assert_int_equal(parse_as("tini", &options, verbose),
+				 OPTIONS_RUN);
+		assert_int_equal(options.level, LOG_VERBOSE);
+		assert_int_equal(parse(&options, words), OPTIONS_RUN);
+		assert_int_equal(options.level, LOG_WARNING);
+	}
+}
+
+static void test_variable_is_read_before_the_words(void **state)
+{
+	static const struct {
+		const char *variable;
+		const char *words[WORDS_MAX];
+		struct set sets[5];
+	} rows[] = {
+		{ "", { "x" }, { { END, 0 } } },
+		{ " \t\n ", { "x" }, { { END, 0 } } },
+		{ "-v", { "x" }, { { LEVEL, LOG_VERBOSE } } },
+		{ "-v", { "-q", "x" }, { { LEVEL, LOG_ERROR } } },
+		{ "-q\t--grace\n 8  ",
+		  { "x" },
+		  { { LEVEL, LOG_ERROR }, { GRACE_MS, 8000 } } },
+		{ " -t 8", { "-t", "9", "x" }, { { GRACE_MS, 9000 } } },
+		{ "-k 1 -k 2",
+		  { "-t3", "x" },
+		  { { KILL_AFTER_MS, 2000 }, { GRACE_MS, 3000 } } },
+		{ "-r TERM:INT", { "-r", "15:1", "x" }, { { TERM_TO, 1 } } },
+		{ "-r TERM:INT", { "x" }, { { TERM_TO, 2 } } },
+		{ "-v --", { "x" }, { { LEVEL, LOG_VERBOSE } } },
+		/* What excludes each other on one side does not across. */
+		{ "-c", { "-g", "x" }, { { GROUP } } },
+		{ "-g",
+		  { "-c", "x" },
+		  { { SINGLE_CHILD }, { COMMAND_ALONE } } },
+		{ "-t8", { "-W", "x" }, { { WAIT_ALL, true } } },
+		{ "-W", { "-t8", "x" }, { { GRACE_MS, 8000 } } },
+		{ "-P", { NULL }, { { PAUSE } } },
+	};
+	static const char *const wrong[] = { "x",     "-",      "-x",   "-v x",
+					     "-t",    "-t 8 x", "-cg",  "-- x",
+					     "-t5x",  "--gr=",  "'-v'", "x x",
+					     "- - -", "-Pv -r" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		setenv("DUMB_INIT_OPTIONS", rows[i].variable, 1);
+		assert_sets(rows[i].words, rows[i].sets);
+		assert_string_equal(getenv("DUMB_INIT_OPTIONS"),
+				    rows[i].variable);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		const char *const words[WORDS_MAX] = { "x" };
+		struct options options;
+
+		setenv("DUMB_INIT_OPTIONS", wrong[i], 1);
+		assert_int_equal(parse(&options, words), EXIT_FAILURE);
+	}
+}
+
+static void test_variable_of_any_length_is_read(void **state)
+{
+	const char *const words[WORDS_MAX] = { "x" };
+	static char text[128 * 1024]; /* execve(2) takes no longer one */
+
+	(void)state;
+	for (size_t length = 1; length < sizeof(text); length++)
+		text[length - 1] = "-v  "[(length - 1) % 4];
+	setenv("DUMB_INIT_OPTIONS", text, 1);
+	assert_sets(words,
+		    (struct set[]){ { LEVEL, LOG_VERBOSE }, { END, 0 } });
+}
+
 static int clear_environment(void **state)
 {
 	(void)state;
+	unsetenv("DUMB_INIT_OPTIONS");
+	unsetenv("TINI_KILL_PROCESS_GROUP");
+	unsetenv("TINI_SUBREAPER");
+	unsetenv("TINI_VERBOSITY");
 	unsetenv("DUMB_INIT_SETSID");
 	unsetenv("DUMB_INIT_DEBUG");
 	return 0;
@@ -444,6 +631,15 @@ int main(void)
 		cmocka_unit_test(test_exclusions),
 		cmocka_unit_test(test_no_word_at_all_is_an_error),
 		cmocka_unit_test_teardown(test_environment, clear_environment),
+		cmocka_unit_test(test_name_gives_defaults_and_no_more),
+		cmocka_unit_test_teardown(
+			test_tini_variables_count_for_those_who_had_them,
+			clear_environment),
+		cmocka_unit_test_teardown(
+			test_variable_is_read_before_the_words,
+			clear_environment),
+		cmocka_unit_test_teardown(test_variable_of_any_length_is_read,
+					  clear_environment),
 	};
 
 	return cmocka_run_group_tests_name("options", tests, clear_environment,

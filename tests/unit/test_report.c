@@ -107,6 +107,10 @@ static void test_what_became_of_a_signal(void **state)
 	report(&info, &(struct actions){ .signum = 0 }, true);
 	assert_said("[dumb-init] SIGTERM from the kernel: COMMAND has it "
 		    "already\n");
+	/* What --grace sends then is another one. */
+	report(&info, &(struct actions){ .end_pause = true, .signum = SIGTERM },
+	       false);
+	assert_said("[dumb-init] SIGTERM from the kernel: ends the pause\n");
 }
 
 static void test_started_says_the_mode(void **state)
@@ -121,6 +125,8 @@ static void test_started_says_the_mode(void **state)
 			      "own: PID 42\n" },
 		{ MODE_SINGLE_CHILD,
 		  "[dumb-init] started x as a single child: PID 42\n" },
+		{ MODE_PAUSE, "[dumb-init] waiting for SIGTERM or SIGINT, "
+			      "without a COMMAND\n" },
 	};
 	char *argv[] = { (char *)"dumb-init", (char *)"x", NULL };
 

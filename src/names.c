@@ -1,0 +1,30 @@
+#include <string.h>
+
+#include "names.h"
+
+/* dockerd reads this from its docker-init, "git." and all. */
+static const char tini_version[] =
+	"tini version " VERSION " - git." COMMIT "\n";
+
+/* The first is for every name that is not here. */
+static const struct name names[] = {
+	{ "dumb-init", MODE_SESSION, TARGET_GROUP, false,
+	  "dumb-init v" VERSION "\n" },
+	{ "docker-init", MODE_SESSION, TARGET_GROUP, false, tini_version },
+	{ "podman-init", MODE_SESSION, TARGET_GROUP, false, tini_version },
+	{ "tini", MODE_GROUP, TARGET_COMMAND, true, tini_version },
+	{ "tini-static", MODE_GROUP, TARGET_COMMAND, true, tini_version },
+	{ "catatonit", MODE_GROUP, TARGET_COMMAND, true, tini_version },
+};
+
+const struct name *names_find(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *text = slash ? slash + 1 : path;
+
+	for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i].text) == 0)
+			return &names[i];
+	}
+	return &names[0];
+}
