@@ -3,7 +3,7 @@
 # make BUILD=DIR  everything into DIR
 # make demo       what it is for, as PID 1, before your eyes
 # make test       every test; installs what they need
-# make install    into $(DESTDIR)$(PREFIX)
+# make install    into $(DESTDIR)$(PREFIX); install-links: its other names, too
 
 VERSION = 2.0.0
 # git archive writes its commit into the file COMMIT; in a clone git is asked.
@@ -60,6 +60,15 @@ install: $(BUILD)/dumb-init
 	install -D -m 644 man/dumb-init.1 \
 		$(DESTDIR)$(PREFIX)/share/man/man1/dumb-init.1
 
+# Only when asked: a system may have the real ones. ln leaves those alone.
+LINKS = tini docker-init
+install-links: install
+	@for name in $(LINKS); do \
+		link=$(DESTDIR)$(PREFIX)/bin/$$name; \
+		test "$$(readlink $$link)" = dumb-init || \
+			ln -s dumb-init $$link || exit 1; \
+	done
+
 demo:
 	@tools/need gcc libc6-dev procps
 	@$(MAKE) -s
@@ -73,7 +82,7 @@ BOTH = glibc=$(BUILD)/glibc/dumb-init musl=$(BUILD)/musl/dumb-init
 test:
 	@tools/need gcc libc6-dev musl-tools libcmocka-dev python3-pytest \
 		python3-pytest-timeout python3-psutil python3-pexpect \
-		strace procps
+		strace procps tini catatonit
 	@$(GLIBC) -s
 	@$(MUSL) -s
 	@$(GLIBC) -s run-units
@@ -114,4 +123,4 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: install demo test units run-units helpers behaviour bench format clean
+.PHONY: install install-links demo test units run-units helpers behaviour bench format clean

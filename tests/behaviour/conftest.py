@@ -9,8 +9,10 @@ and for each mode and place that it names as a fixture:
 import os
 import pathlib
 import select
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pexpect
@@ -22,6 +24,8 @@ TIMEOUT = 20  # seconds; for what takes milliseconds on an idle machine
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 MODES = {"session": [], "group": ["-g"], "single-child": ["-c"]}
 BASH = ["bash", "--norc", "--noprofile"]
+# Debian's programs of names that we go by too.
+PEERS = {name: f"/usr/bin/{name}" for name in ("tini", "tini-static", "catatonit")}
 
 
 def pytest_addoption(parser):
@@ -34,12 +38,48 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "cost: counts what a release build costs")
     config.addinivalue_line("markers", "musl: holds for the static musl build only")
     config.addinivalue_line("markers", "slow: of several builds, for the last only")
+    config.addinivalue_line("markers", "names(NAME, ...): each build under each of "
+                            "these names, and Debian's programs of these names")
+    config.addinivalue_line("markers", "differs(NAME=REASON, ...): Debian's program "
+                            "of that name does not do so, as docs/drop-in.md says")
+    config.links = pathlib.Path(tempfile.mkdtemp())
     # A job in the background of a script starts with SIGINT and SIGQUIT ignored,
     # and so would all that we start. (Python resets what it ignores itself.)
     for signum in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(config.links)
+
+
+def under_names(config, builds, names):
+    """Parameters for init: id and path, of builds and of Debian's programs."""
+    for name in names:
+        for build, path in builds.items():
+            link = config.links / build / name
+            link.parent.mkdir(exist_ok=True)
+            if not link.is_symlink():
+                link.symlink_to(pathlib.Path(path).resolve())
+            yield pytest.param(str(link), id=f"{build}-{name}")
+        if name in PEERS:
+            missing = not os.path.exists(PEERS[name])
+            yield pytest.param(PEERS[name], id=f"debian-{name}", marks=[
+                pytest.mark.skipif(missing, reason=f"NOT TESTED: no {PEERS[name]}")])
+
+
+def pytest_collection_modifyitems(items):
+    """Who is said to differ must do so, or what is said is out of date."""
+    peers = {path: name for name, path in PEERS.items()}
+    for item in items:
+        init = item.callspec.params.get("init") if hasattr(item, "callspec") else None
+        name = peers.get(init, "").removesuffix("-static")
+        for marker in item.iter_markers("differs"):
+            if name in marker.kwargs:
+                item.add_marker(pytest.mark.xfail(reason=marker.kwargs[name],
+                                                  strict=True))
 
 
 def pytest_generate_tests(metafunc):
@@ -50,6 +90,11 @@ def pytest_generate_tests(metafunc):
         named = {name: path for name, path in named.items() if name == "musl"}
     if metafunc.definition.get_closest_marker("slow"):
         named = dict(list(named.items())[-1:])
+    names = metafunc.definition.get_closest_marker("names")
+    if names:
+        metafunc.parametrize("init", list(under_names(metafunc.config, named,
+                                                      names.args)))
+        return
     metafunc.parametrize(
         "init", [str(pathlib.Path(path).resolve()) for path in named.values()],
         ids=named)

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+ROOT = pathlib.Path(__file__).parents[2]
+
 # What we say of which words, with no COMMAND behind them.
 INCOMPLETE = {
     "no COMMAND": [[], ["--"], ["-v"], ["-t", "5"], ["--grace=5"]],
@@ -21,7 +23,7 @@ WRONG = {
         "--nonsense", "--=", "--quietly", "--wait-al1", "--quiet=yes", "--all=",
         "--process-group=yes", "--subreaper=0", "--warn-on-reap=no",
         # ambiguous
-        "--ver", "--p", "--s", "--wa", "--wa=5")},
+        "--ver", "--p", "--pa", "--s", "--wa", "--wa=5")},
 }
 DURATIONS = ["", "x", ".", ".5", "5.", "5.s", "-1", "+1", " 1", "1 ", "1\t", "1e3",
              "0x10", "1,5", "1h30m", "1S", "1sec", "1d", "ms", "s", "1.2.3", "1..2",
@@ -159,23 +161,29 @@ def test_help_lists_every_option_on_stdout(run, option):
                  "-W, --wait-all", "-e, --map-exit FROM[:TO]",
                  "-p, --parent-death-signal SIG", "-s, --subreaper",
                  "-w, --warn-on-reap", "-q, --quiet", "-v, --verbose",
-                 "-h, --help", "-V, --version"):
+                 "-P, --pause", "-h, --help", "-V, --version", "-l, --license"):
         assert re.search(rf"^  {re.escape(each)}  +\S", result.stdout, re.M), each
-    for each in ("DUMB_INIT_SETSID", "DUMB_INIT_DEBUG"):
+    for each in ("-L", "DUMB_INIT_SETSID", "DUMB_INIT_DEBUG", "DUMB_INIT_OPTIONS"):
         assert each in result.stdout
     assert max(map(len, result.stdout.splitlines())) < 80
 
 
 @pytest.mark.parametrize("option", ["-V", "--version"])
 def test_version_is_the_makefiles(run, option):
-    makefile = pathlib.Path(__file__).parents[2] / "Makefile"
-    version = re.search(r"^VERSION = (.*)$", makefile.read_text(), re.M)[1]
+    version = re.search(r"^VERSION = (.*)$", (ROOT / "Makefile").read_text(), re.M)[1]
     result = run(option)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == f"dumb-init v{version}\n"
 
 
-@pytest.mark.parametrize("option", ["-h", "-V"])
+@pytest.mark.parametrize("option", ["-l", "-L", "--license", "--li"])
+def test_license_is_the_file(run, option):
+    result = run(option)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == (ROOT / "LICENSE").read_text()
+
+
+@pytest.mark.parametrize("option", ["-h", "-V", "-l"])
 def test_help_that_nobody_can_read_is_an_error(run, option):
     with open("/dev/full", "w", encoding="ascii") as full:
         assert run(option, stdout=full, capture_output=False).returncode == 1
@@ -213,6 +221,52 @@ def test_the_last_of_quiet_and_verbose_counts(run):
 
 
 def test_command_inherits_our_environment_variables(run):
-    result = run("sh", "-c", "echo $DUMB_INIT_SETSID $DUMB_INIT_DEBUG",
-                 env=os.environ | {"DUMB_INIT_SETSID": "0", "DUMB_INIT_DEBUG": "1"})
-    assert result.stdout == "0 1\n"
+    variables = {"DUMB_INIT_SETSID": "0", "DUMB_INIT_DEBUG": "1",
+                 "DUMB_INIT_OPTIONS": " -e 3\t-k\n5  "}
+    result = run("env", "-0", env=os.environ | variables)
+    assert variables.items() <= dict(
+        each.split("=", 1) for each in result.stdout.split("\0") if each).items()
+
+
+@pytest.mark.parametrize("variable, words, status", [
+    ("-e 3", [], 0), ("", [], 3), (" \t\n", [], 3), ("--map-exit=3:4", [], 4),
+    ("\t-e\n3:5 ", [], 5), ("-c -e3:4 -e3:6", [], 6), ("-g -e 3 --", [], 0),
+    # The command line comes after, and wins.
+    ("-e 3:4", ["-e", "3:5"], 5), ("-e 3:4", ["-e", "5:6"], 4), ("-c", ["-g"], 3),
+    ("-g -t 5", ["-c", "-W"], 3)])
+def test_options_in_the_environment_come_first(run, variable, words, status):
+    result = run(*words, "sh", "-c", "exit 3",
+                 env=os.environ | {"DUMB_INIT_OPTIONS": variable})
+    assert (result.returncode, result.stderr) == (status, "")
+
+
+@pytest.mark.parametrize("variable, word", [
+    ("-x", "-x"), ("-v --nonsense", "--nonsense"), ("-t", "-t"), ("-t 5x", "5x"),
+    ("-r\nTERM", "TERM"), ("server", "server"), ("-v -", "-"), ("-v -- server", "server"),
+    ("--quiet=yes", "--quiet=yes"), ("-e '3'", "'3'")])
+def test_error_in_the_environment_names_variable_and_word(
+        assert_usage_error, monkeypatch, variable, word):
+    monkeypatch.setenv("DUMB_INIT_OPTIONS", variable)
+    assert_usage_error([], "[dumb-init] DUMB_INIT_OPTIONS: ", f"'{word}'")
+
+
+def test_exclusion_in_the_environment_names_the_variable(assert_usage_error,
+                                                         monkeypatch):
+    monkeypatch.setenv("DUMB_INIT_OPTIONS", "-gc")
+    assert_usage_error([], "DUMB_INIT_OPTIONS: ", "exclude each other")
+
+
+def test_error_on_the_command_line_does_not_name_the_variable(run):
+    result = run("-x", "true", env=os.environ | {"DUMB_INIT_OPTIONS": "-v"})
+    assert (result.returncode, "DUMB_INIT_OPTIONS" in result.stderr) == (1, False)
+
+
+def test_pause_in_the_environment_leaves_no_room_for_a_command(run):
+    result = run("true", env=os.environ | {"DUMB_INIT_OPTIONS": "-P"})
+    assert result.returncode == 1 and "'true'" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["-h", "-V", "-l"])
+def test_help_in_the_environment_is_help(run, option):
+    result = run("true", env=os.environ | {"DUMB_INIT_OPTIONS": option})
+    assert (result.returncode, result.stdout) == (0, run(option).stdout)

@@ -1,0 +1,172 @@
+"""Contract, section 1: --pause. Without a COMMAND we collect orphans, until SIGTERM
+or SIGINT."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import ALL_SIGNALS, JOB_STOP, children, state, status_field, wait_until
+
+pytestmark = pytest.mark.slow
+
+ENDING = [signal.SIGTERM, signal.SIGINT]
+# Joins the namespace, leaves an orphan there that is one until stdin ends, and goes.
+VISITOR = ["sh", "-c", "exec 9<&0; (sh -c 'echo orphan; read line <&9' &)"]
+# Becomes the init, and leaves it a child that is none of its own making.
+CHILD = ["sh", "-c", "(trap 'echo sigterm; {then}' TERM; echo ready; "
+                     "while :; do sleep 0.05; done) & exec \"$@\"", "sh"]
+
+
+def start_pause(start, *options, place="ordinary", **others):
+    """An init that pauses already."""
+    others = {"stdout": None} | others
+    started = start(*options, place=place, **others)
+    if place == "pid1":
+        wait_until(lambda: children(started.popen.pid), "the init")
+    wait_until(lambda: state(started.pid) == "S" and status_field(
+        started.pid, "Name") in ("dumb-init", "catatonit"), "a pause")
+    return started
+
+
+@pytest.mark.parametrize("option", ["-P", "--pause"])
+@pytest.mark.parametrize("signum", ENDING)
+def test_sigterm_and_sigint_end_the_pause_with_0(start, mode, place, option, signum):
+    started = start_pause(start, *mode, option, "-e", "0:7", place=place,
+                          stderr=subprocess.PIPE)
+    started.send(signum)
+    assert started.status() == 0
+    assert started.popen.stderr.read() == b""
+
+
+def test_other_signals_are_dropped(start, place):
+    started = start_pause(start, "-P", "-v", place=place, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    started.expect("without a COMMAND\n")
+    for signum in ALL_SIGNALS:
+        if signum in [*ENDING, *JOB_STOP]:
+            continue
+        started.send(signum)
+        started.expect(r"\[dumb-init\] SIG\S+ from [^\n]*: dropped\n")
+        assert state(started.pid) in "SR"
+    started.send(signal.SIGTERM)
+    assert started.status() == 0
+
+
+def test_rewrites_and_delay_count(start, place):
+    started = start_pause(start, "-P", "-r", "HUP:TERM", "-r", "TERM:0", "-d",
+                          "HUP:0.3", place=place)
+    started.send(signal.SIGTERM)
+    begun = time.monotonic()
+    started.send(signal.SIGHUP)
+    assert started.status() == 0
+    assert time.monotonic() - begun >= 0.3
+
+
+@pytest.mark.parametrize("words", [["-P"], ["--pause", "--"], ["-gP"]], ids=" ".join)
+def test_command_with_pause_is_an_error(run, tmp_path, words):
+    result = run(*words, "touch", str(tmp_path / "started"))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "--pause" in result.stderr and "'touch'" in result.stderr
+    assert not (tmp_path / "started").exists()
+
+
+def test_orphans_are_collected_in_a_pause_as_pid_1(start):
+    started = start_pause(start, "-P", place="pid1")
+    for _ in range(3):
+        with subprocess.Popen(["nsenter", "--pid", "--target", str(started.pid),
+                               *VISITOR], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as visitor:
+            assert visitor.stdout.readline() == b"orphan\n"
+            wait_until(lambda: len(children(started.pid)) == 1, "an orphan")
+            visitor.stdin.close()
+            wait_until(lambda: not children(started.pid), "its end")
+    started.send(signal.SIGTERM)
+    assert started.status() == 0
+
+
+def pause_with_child(start, *options, place, then="exit"):
+    """A pause that has a child: it was that of the shell whose place we took."""
+    child = [*CHILD[:2], CHILD[2].replace("{then}", then), *CHILD[3:]]
+    started = start(*options, place=place, before=child)
+    started.expect("ready")
+    wait_until(lambda: status_field(started.pid, "Name") == "dumb-init" and
+               state(started.pid) == "S", "a pause")
+    return started
+
+
+def test_grace_gives_what_is_left_its_time(start, place):
+    started = pause_with_child(start, "-P", "-t", "60", place=place,
+                               then="sleep 0.5; echo cleaned; exit")
+    started.send(signal.SIGTERM)
+    started.expect("sigterm")
+    started.expect("cleaned")
+    assert started.status() == 0
+
+
+def test_grace_ends(start, place):
+    started = pause_with_child(start, "-P", "-t", "0.4", place=place, then=":")
+    begun = time.monotonic()
+    started.send(signal.SIGINT)
+    started.expect("sigterm")
+    assert started.status() == 0
+    assert time.monotonic() - begun >= 0.4
+
+
+def test_wait_all_stays_and_passes_signals_on(start, place):
+    started = pause_with_child(start, "-PW", place=place)
+    started.send(signal.SIGINT)  # ends the pause, and is used up by that
+    wait_until(lambda: not pending(started.pid), "the end of the pause")
+    started.send(signal.SIGTERM)
+    started.expect("sigterm")
+    assert started.status() == 0
+
+
+def pending(pid):
+    """Signals that wait to be taken."""
+    return int(status_field(pid, "ShdPnd"), 16)
+
+
+def test_nobody_else_gets_a_signal_when_the_pause_ends(start):
+    """Not our own process group, for one."""
+    started = start("-P", before=["sh", "-c", "trap 'echo sigterm' TERM; \"$@\"; "
+                                              "echo status $?", "sh"])
+    init, = wait_until(lambda: children(started.popen.pid), "the init")
+    wait_until(lambda: state(init) == "S" and status_field(init, "Name") ==
+               "dumb-init", "a pause")
+    os.kill(init, signal.SIGTERM)
+    started.output.expect_exact("status 0\n")
+    assert started.output.before == b""
+
+
+def test_ctrl_c_ends_a_pause_at_the_terminal(start, mode, place):
+    started = start_pause(start, *mode, "-P", place=place, terminal=True)
+    started.type("\x03")
+    assert started.status() == 0
+
+
+def test_ctrl_z_stops_a_pause_and_fg_continues_it(shell):
+    shell.sendline("$INIT -P")
+    init, = wait_until(lambda: children(shell.pid), "the init")
+    wait_until(lambda: state(init) == "S" and status_field(init, "Name") ==
+               "dumb-init", "a pause")
+    shell.send("\x1a")
+    shell.expect("Stopped")
+    shell.sendline("fg")
+    wait_until(lambda: state(init) == "S", "it to go on")
+    shell.send("\x03")
+    shell.expect_exact("prompt> ")
+    shell.sendline("echo status $?")
+    shell.expect_exact("status 0\r\n")
+
+
+def test_pause_keeps_no_file_and_no_directory(start, tmp_path):
+    read, write = os.pipe()
+    started = start_pause(start, "-P", cwd=tmp_path, pass_fds=[read, write])
+    wait_until(lambda: os.readlink(f"/proc/{started.pid}/cwd") == "/", "/")
+    wait_until(lambda: sorted(os.listdir(f"/proc/{started.pid}/fd")) ==
+               ["0", "1", "2"], "its files closed")
+    os.close(read)
+    os.close(write)
