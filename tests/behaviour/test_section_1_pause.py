@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from conftest import ALL_SIGNALS, JOB_STOP, children, state, status_field, wait_until
+from conftest import (ALL_SIGNALS, JOB_STOP, PEERS, children, state, status_field,
+                      wait_until)
 
 pytestmark = pytest.mark.slow
 
@@ -20,14 +21,21 @@ CHILD = ["sh", "-c", "(trap 'echo sigterm; {then}' TERM; echo ready; "
                      "while :; do sleep 0.05; done) & exec \"$@\"", "sh"]
 
 
+def pauses(pid):
+    """Whether it is through with its start. Ours has gone to / by then."""
+    return (status_field(pid, "Name") in ("dumb-init", "catatonit") and
+            state(pid) == "S" and
+            (os.readlink(f"/proc/{pid}/exe") in PEERS.values() or
+             os.readlink(f"/proc/{pid}/cwd") == "/"))
+
+
 def start_pause(start, *options, place="ordinary", **others):
     """An init that pauses already."""
     others = {"stdout": None} | others
     started = start(*options, place=place, **others)
     if place == "pid1":
         wait_until(lambda: children(started.popen.pid), "the init")
-    wait_until(lambda: state(started.pid) == "S" and status_field(
-        started.pid, "Name") in ("dumb-init", "catatonit"), "a pause")
+    wait_until(lambda: pauses(started.pid), "a pause")
     return started
 
 
@@ -92,8 +100,7 @@ def pause_with_child(start, *options, place, then="exit"):
     child = [*CHILD[:2], CHILD[2].replace("{then}", then), *CHILD[3:]]
     started = start(*options, place=place, before=child)
     started.expect("ready")
-    wait_until(lambda: status_field(started.pid, "Name") == "dumb-init" and
-               state(started.pid) == "S", "a pause")
+    wait_until(lambda: pauses(started.pid), "a pause")
     return started
 
 
@@ -134,8 +141,7 @@ def test_nobody_else_gets_a_signal_when_the_pause_ends(start):
     started = start("-P", before=["sh", "-c", "trap 'echo sigterm' TERM; \"$@\"; "
                                               "echo status $?", "sh"])
     init, = wait_until(lambda: children(started.popen.pid), "the init")
-    wait_until(lambda: state(init) == "S" and status_field(init, "Name") ==
-               "dumb-init", "a pause")
+    wait_until(lambda: pauses(init), "a pause")
     os.kill(init, signal.SIGTERM)
     started.output.expect_exact("status 0\n")
     assert started.output.before == b""
@@ -150,8 +156,7 @@ def test_ctrl_c_ends_a_pause_at_the_terminal(start, mode, place):
 def test_ctrl_z_stops_a_pause_and_fg_continues_it(shell):
     shell.sendline("$INIT -P")
     init, = wait_until(lambda: children(shell.pid), "the init")
-    wait_until(lambda: state(init) == "S" and status_field(init, "Name") ==
-               "dumb-init", "a pause")
+    wait_until(lambda: pauses(init), "a pause")
     shell.send("\x1a")
     shell.expect("Stopped")
     shell.sendline("fg")
