@@ -259,6 +259,7 @@ def test_no_permission_to_signal_command_is_a_warning(start, helper, mode, quiet
     assert lines == ([] if quiet else [warning] * 3)
 
 
+@pytest.mark.slow
 def test_200_orphans_of_pid_1_leave_no_zombie(start, mode):
     script = "for i in $(seq 200); do (sleep 0.0$((i % 10)) &); done; " \
              "echo made; exec sleep 60"
