@@ -7,8 +7,8 @@
 
 VERSION = 2.0.0
 # git archive writes its commit into the file COMMIT; in a clone git is asked.
-COMMIT := $(shell { grep -x '[0-9a-f]*' COMMIT || git rev-parse HEAD || \
-	echo unknown; } 2>/dev/null | cut -c1-7)
+COMMIT := $(shell { grep -x '[0-9a-f]*' COMMIT || git rev-parse \
+	--verify HEAD || echo unknown; } 2>/dev/null | cut -c1-7)
 
 BUILD = build
 PREFIX = /usr/local
@@ -123,4 +123,5 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: install install-links demo test units run-units helpers behaviour bench format clean
+.PHONY: install install-links demo test units run-units helpers behaviour bench \
+	format clean

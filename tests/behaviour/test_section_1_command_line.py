@@ -242,8 +242,8 @@ def test_options_in_the_environment_come_first(run, variable, words, status):
 
 @pytest.mark.parametrize("variable, word", [
     ("-x", "-x"), ("-v --nonsense", "--nonsense"), ("-t", "-t"), ("-t 5x", "5x"),
-    ("-r\nTERM", "TERM"), ("server", "server"), ("-v -", "-"), ("-v -- server", "server"),
-    ("--quiet=yes", "--quiet=yes"), ("-e '3'", "'3'")])
+    ("-r\nTERM", "TERM"), ("server", "server"), ("-v -", "-"),
+    ("-v -- server", "server"), ("--quiet=yes", "--quiet=yes"), ("-e '3'", "'3'")])
 def test_error_in_the_environment_names_variable_and_word(
         assert_usage_error, monkeypatch, variable, word):
     monkeypatch.setenv("DUMB_INIT_OPTIONS", variable)
