@@ -412,8 +412,9 @@ static void split_words(char *text, char **words)
 /* The same for DUMB_INIT_OPTIONS, which COMMAND has to get as it was. */
 static int parse_variable(struct options *options, const struct name *name)
 {
-	const char *value = getenv("DUMB_INIT_OPTIONS");
-	const size_t length = value ? strlen(value) : 0;
+	const char *variable = getenv("DUMB_INIT_OPTIONS");
+	const char *value = variable ? variable : "";
+	const size_t length = strlen(value);
 	char text[length + 1];
 	char *words[length / 2 + 2]; /* "a b c", and NULL */
 	struct parser parser = { .options = options,
@@ -422,7 +423,7 @@ static int parse_variable(struct options *options, const struct name *name)
 				 .next = words };
 	int status;
 
-	memcpy(text, value ? value : "", length + 1);
+	memcpy(text, value, length + 1);
 	split_words(text, words);
 	status = parse_words(&parser);
 	if (status == OPTIONS_RUN && *parser.next)
