@@ -95,6 +95,28 @@ def test_orphans_are_collected_in_a_pause_as_pid_1(start):
     assert started.status() == 0
 
 
+# Has a child that, after a line, leaves an orphan, which ends when stdin does.
+LATE_ORPHAN = ["sh", "-c", """exec 9<&0
+(read go <&9; sh -c 'echo orphan $$; read line <&9' &) &
+exec "$@"
+""", "sh"]
+
+
+def test_orphans_are_collected_in_a_pause_elsewhere(start):
+    started = start_pause(start, "-P", before=LATE_ORPHAN, stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE)
+    child, = children(started.pid)
+    started.popen.stdin.write(b"go\n")
+    started.popen.stdin.flush()
+    orphan = int(started.expect(rb"orphan (\d+)\n")[1])
+    wait_until(lambda: int(status_field(orphan, "PPid")) != child, "an orphan")
+    assert children(started.pid) == [orphan]
+    started.popen.stdin.close()
+    wait_until(lambda: not children(started.pid), "its end")
+    started.send(signal.SIGTERM)
+    assert started.status() == 0
+
+
 def pause_with_child(start, *options, place, then="exit"):
     """A pause that has a child: it was that of the shell whose place we took."""
     child = [*CHILD[:2], CHILD[2].replace("{then}", then), *CHILD[3:]]
