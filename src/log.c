@@ -1,19 +1,27 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "errors.h"
 #include "format.h"
 #include "log.h"
 #include "signals.h"
 
 static const char prefix[] = "[dumb-init] ";
 static enum log_level highest = LOG_WARNING;
+static const char *file_path = "";
 
 void log_set_level(enum log_level level)
 {
 	highest = level;
+}
+
+void log_set_file(const char *path)
+{
+	file_path = path;
 }
 
 bool log_says(enum log_level level)
@@ -54,10 +62,54 @@ static bool would_block(void)
 	return poll(&err, 1, 0) == 0;
 }
 
+/* Returns whether all of the line was written; errno says why not. */
+static bool put(int file, const char *line, size_t length)
+{
+	const ssize_t written = write(file, line, length);
+	const int error = written < 0 ? errno : ENOSPC;
+	siginfo_t own;
+
+	if (written == (ssize_t)length)
+		return true;
+	/*
+	 * These two errors came with a signal (write(2)); it waits for this
+	 * thread, ahead of any that was sent to the process, and is not one to
+	 * pass on.
+	 */
+	if (error == EPIPE)
+		(void)signals_take(SIGNALS_BIT(SIGPIPE), &own);
+	else if (error == EFBIG)
+		(void)signals_take(SIGNALS_BIT(SIGXFSZ), &own);
+	errno = error;
+	return false;
+}
+
+static void say(enum log_level level, const char *line, size_t length)
+{
+	if (!log_says(level) || (level != LOG_ERROR && would_block()))
+		return;
+	/* If it fails, there is nobody left to tell. */
+	(void)put(STDERR_FILENO, line, length);
+}
+
+/* Adds: COMMAND may have left a message there itself. */
+static void add_to_file(const char *line, size_t length)
+{
+	/* O_NONBLOCK: not to wait for who reads, should it be a FIFO. */
+	const int file = open(
+		file_path,
+		O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY, 0644);
+
+	if (file < 0 || !put(file, line, length))
+		log_warning("cannot write to %s: %s", file_path,
+			    errors_text(errno).text);
+	if (file >= 0)
+		(void)close(file);
+}
+
 void log_say(enum log_level level, const char *format, ...)
 {
 	char line[LOG_LINE_MAX];
-	siginfo_t own;
 	va_list list;
 	size_t length;
 
@@ -66,17 +118,19 @@ void log_say(enum log_level level, const char *format, ...)
 	va_start(list, format);
 	length = log_format(line, format, list);
 	va_end(list);
-	if (level != LOG_ERROR && would_block())
-		return;
-	if (write(STDERR_FILENO, line, length) >= 0)
-		return;
-	/*
-	 * There is nobody left to tell. But these two errors came with a
-	 * signal (write(2)); it waits for this thread, ahead of any that
-	 * was sent to the process, and is not one to pass on.
-	 */
-	if (errno == EPIPE)
-		(void)signals_take(SIGNALS_BIT(SIGPIPE), &own);
-	else if (errno == EFBIG)
-		(void)signals_take(SIGNALS_BIT(SIGXFSZ), &own);
+	say(level, line, length);
+}
+
+void log_why(enum log_level level, const char *format, ...)
+{
+	char line[LOG_LINE_MAX];
+	va_list list;
+	size_t length;
+
+	va_start(list, format);
+	length = log_format(line, format, list);
+	va_end(list);
+	say(level, line, length);
+	if (*file_path)
+		add_to_file(line, length);
 }

@@ -41,6 +41,16 @@ void log_say(enum log_level level, const char *format, ...)
 #define log_warning(...) log_say(LOG_WARNING, __VA_ARGS__)
 #define log_verbose(...) log_say(LOG_VERBOSE, __VA_ARGS__)
 
+/* From now on log_why writes to the file at path, too. "": to none. */
+void log_set_file(const char *path);
+
+/*
+ * Says why we end, as log_say does, and adds the line to the file of
+ * log_set_file, whatever the level. A warning if that fails.
+ */
+void log_why(enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
 /*
  * The line that log_say writes, without its system calls: fills line with the
  * prefix, the text and a newline. Returns its length in bytes.

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "errors.h"
 #include "log.h"
 #include "options.h"
 #include "signals.h"
@@ -17,13 +18,14 @@ int main(int argc, char **argv)
 
 	/* First of all: PID 1 loses a signal that is not blocked. */
 	if (!signals_take_over(&inherited)) {
-		log_error("cannot block signals: %s", strerror(errno));
+		log_error("cannot block signals: %s", errors_text(errno).text);
 		return EXIT_FAILURE;
 	}
 	status = options_parse(&options, argc, argv);
 	if (status != OPTIONS_RUN)
 		return status;
 	log_set_level(options.level);
+	log_set_file(options.termination_log);
 	command = spawn(&options, &inherited, &status);
 	if (command == SPAWN_FAILED)
 		return status;

@@ -8,14 +8,18 @@
 #include "names.h"
 #include "options.h"
 
+enum {
+	TERMINATION_LOG = 1, /* in place of a letter, for it has none */
+};
+
 static const char a_duration[] = "a duration such as 10, 0.5, 500ms or 2m";
 
 /* Parsing and --help both come from here. */
 static const struct row {
-	char letter;
+	char letter;   /* or TERMINATION_LOG */
 	char excludes; /* the letter of another that goes not with it */
 	const char *name;
-	const char *argument; /* NULL where it takes none */
+	const char *argument; /* NULL: it takes none; "[=": it may be absent */
 	const char *wants;    /* what the argument has to be */
 	const char *help;
 } rows[] = {
@@ -44,6 +48,8 @@ static const struct row {
 	  "a line for every orphan that is collected" },
 	{ 'P', '-', "pause", NULL, NULL,
 	  "no COMMAND: wait for SIGTERM or SIGINT" },
+	{ TERMINATION_LOG, '-', "termination-log", "[=FILE]",
+	  "a whole path of up to 127 bytes", "say there, too, why we end" },
 	{ 'q', '-', "quiet", NULL, NULL, "say only what ends us" },
 	{ 'v', '-', "verbose", NULL, NULL, "say what happens" },
 	{ 'h', '-', "help", NULL, NULL, "this text" },
@@ -91,14 +97,27 @@ static int print_and_end(const char *text)
 	return print(text) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static bool has_letter(const struct row *row)
+{
+	return row->letter > ' ';
+}
+
+static bool needs_argument(const struct row *row)
+{
+	return row->argument && *row->argument != '[';
+}
+
 static bool print_row(const struct row *row)
 {
+	char letter[sizeof("-x,")] = "   ";
 	char line[128];
 	size_t length;
 
-	length = format_text(line, sizeof(line), "  -%s, --%s%s%s",
-			     (char[]){ row->letter, '\0' }, row->name,
-			     row->argument ? " " : "",
+	if (has_letter(row))
+		format_text(letter, sizeof(letter), "-%s,",
+			    (char[]){ row->letter, '\0' });
+	length = format_text(line, sizeof(line), "  %s --%s%s%s", letter,
+			     row->name, needs_argument(row) ? " " : "",
 			     row->argument ? row->argument : "");
 	while (length < HELP_COLUMN)
 		line[length++] = ' ';
@@ -183,6 +202,15 @@ static bool set_parent_death_signal(struct options *options, const char *text)
 	return options->parent_death_signal != SIGNALS_NONE;
 }
 
+/* A whole path, as we are in "/" when we write there. NULL: the usual one. */
+static bool set_termination_log(struct options *options, const char *path)
+{
+	if (path == NULL)
+		path = "/dev/termination-log"; /* where Kubernetes looks */
+	format_text(options->termination_log, TERMINATION_LOG_MAX, "%s", path);
+	return *path == '/' && strlen(path) < TERMINATION_LOG_MAX;
+}
+
 /* Sets what an option says. Returns whether its argument was a right one. */
 static bool set(struct options *options, char letter, const char *argument)
 {
@@ -217,6 +245,8 @@ static bool set(struct options *options, char letter, const char *argument)
 	case 'P':
 		options->mode = MODE_PAUSE;
 		return true;
+	case TERMINATION_LOG:
+		return set_termination_log(options, argument);
 	case 'q':
 		options->level = LOG_ERROR;
 		return true;
@@ -291,7 +321,7 @@ static const struct row *find_letter(char letter)
 	if (letter == 'L') /* catatonit's; tini has the other */
 		letter = 'l';
 	for (const struct row *row = rows; row < rows + ROWS; row++) {
-		if (row->letter == letter)
+		if (row->letter == letter && has_letter(row))
 			return row;
 	}
 	return NULL;
@@ -361,7 +391,7 @@ static int parse_name(struct parser *parser, const char *word)
 		return usage_error(parser, error, word);
 	if (argument && !row->argument)
 		return usage_error(parser, "unwanted argument in", word);
-	if (row->argument && !argument) {
+	if (needs_argument(row) && !argument) {
 		argument = *parser->next++;
 		if (argument == NULL)
 			return usage_error(parser, "no argument for", word);

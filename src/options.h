@@ -23,6 +23,7 @@ enum target {
 enum {
 	DURATION_NONE = NUMBERS_NONE, /* not asked for; 0 is at once */
 	STATUSES = 256,
+	TERMINATION_LOG_MAX = 128, /* bytes of its path, with the NUL */
 };
 
 struct options {
@@ -37,6 +38,8 @@ struct options {
 	int64_t grace_ms;        /* or DURATION_NONE */
 	int64_t kill_after_ms;   /* or DURATION_NONE */
 	struct rewrites rewrites;
+	/* Where to say why we end, besides stderr; "" for nowhere. */
+	char termination_log[TERMINATION_LOG_MAX];
 	/* What to add to a status, modulo 256, to end with another. */
 	uint8_t status_change[STATUSES];
 	/*

@@ -1,11 +1,16 @@
 #include <string.h>
 
+#include "errors.h"
+#include "explain.h"
 #include "format.h"
 #include "log.h"
+#include "proc.h"
 #include "report.h"
 
 enum {
-	SENDER_MAX = sizeof("PID -2147483648, UID 4294967295"),
+	COMM_MAX = sizeof(" (123456789012345)"), /* proc_pid_comm(5) */
+	SENDER_MAX = sizeof(
+		"PID 0 (outside the namespace, or the kernel), UID 4294967295"),
 	TARGET_MAX = sizeof("group -2147483648"),
 };
 
@@ -34,6 +39,35 @@ void report_start(const struct options *options, pid_t pid)
 			    modes[options->mode], pid);
 }
 
+/* " (NAME)" for who runs as pid, or "" where that cannot be read. */
+static void format_name(char name[COMM_MAX], pid_t pid)
+{
+	char path[sizeof("/proc/-2147483648/comm")];
+	char comm[PROC_LINE_MAX];
+
+	format_text(path, sizeof(path), "/proc/%d/comm", pid);
+	if (proc_find_line(path, "", comm))
+		format_text(name, COMM_MAX, " (%s)", comm);
+	else
+		*name = '\0';
+}
+
+static void format_process(char sender[SENDER_MAX], const siginfo_t *info)
+{
+	char name[COMM_MAX];
+
+	if (info->si_pid == 0) {
+		format_text(
+			sender, SENDER_MAX,
+			"PID 0 (outside the namespace, or the kernel), UID %u",
+			info->si_uid);
+		return;
+	}
+	format_name(name, info->si_pid);
+	format_text(sender, SENDER_MAX, "PID %d%s, UID %u", info->si_pid, name,
+		    info->si_uid);
+}
+
 /* Only for these si_codes is there a sender, sigaction(2). */
 static void format_sender(char sender[SENDER_MAX], const siginfo_t *info)
 {
@@ -41,8 +75,7 @@ static void format_sender(char sender[SENDER_MAX], const siginfo_t *info)
 	case SI_USER:
 	case SI_QUEUE:
 	case SI_TKILL:
-		format_text(sender, SENDER_MAX, "PID %d, UID %u", info->si_pid,
-			    info->si_uid);
+		format_process(sender, info);
 		return;
 	}
 	if (info->si_code == SI_KERNEL &&
@@ -112,7 +145,7 @@ void report_refusal(const struct actions *actions, pid_t command, int error)
 	format_target(target, actions->target, command);
 	log_warning("cannot pass %s on to %s: %s",
 		    signals_name(actions->signum).text, target,
-		    strerror(error));
+		    errors_text(error).text);
 }
 
 void report_death(const struct options *options, const siginfo_t *dead,
@@ -131,4 +164,35 @@ void report_death(const struct options *options, const siginfo_t *dead,
 	else
 		log_say(level, "%s, PID %d, was killed by %s", who,
 			dead->si_pid, signals_name(dead->si_status).text);
+}
+
+void report_cause(const siginfo_t *dead, int oom_kills)
+{
+	log_why(LOG_WARNING,
+		"COMMAND was killed by %s, which we did not pass on%s%s",
+		signals_name(dead->si_status).text,
+		dead->si_code == CLD_DUMPED ? ", core dumped" : "",
+		explain_death(dead->si_status, oom_kills));
+}
+
+struct seconds {
+	char text[sizeof("-2147483648.123")];
+};
+
+static struct seconds format_seconds(const struct timeval *time)
+{
+	const int ms = (int)(time->tv_usec / 1000);
+	struct seconds seconds;
+
+	format_text(seconds.text, sizeof(seconds.text), "%d.%d%d%d",
+		    (int)time->tv_sec, ms / 100, ms / 10 % 10, ms % 10);
+	return seconds;
+}
+
+void report_usage(const struct rusage *usage)
+{
+	log_verbose("COMMAND took %s s user, %s s system, %d KiB at most",
+		    format_seconds(&usage->ru_utime).text,
+		    format_seconds(&usage->ru_stime).text,
+		    (int)usage->ru_maxrss);
 }

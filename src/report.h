@@ -5,6 +5,7 @@
 #ifndef REPORT_H
 #define REPORT_H
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include "lifecycle.h"
@@ -26,5 +27,14 @@ void report_refusal(const struct actions *actions, pid_t command, int error);
  */
 void report_death(const struct options *options, const siginfo_t *dead,
 		  pid_t command);
+
+/*
+ * Why we end: a signal that is not from us killed COMMAND; and what may be
+ * behind it. oom_kills: as explain_death takes it.
+ */
+void report_cause(const siginfo_t *dead, int oom_kills);
+
+/* What COMMAND took, with the children that it waited for. */
+void report_usage(const struct rusage *usage);
 
 #endif

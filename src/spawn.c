@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "errors.h"
+#include "explain.h"
 #include "format.h"
 #include "log.h"
 #include "proc.h"
@@ -123,12 +125,13 @@ static void hand_over_variables(struct start *start)
 }
 
 /* Runs the program at path. Returns, if at all, why that failed. */
-static int run(const char *path, char **argv)
+static int run(const char *path, const struct start *start)
 {
+	char **argv = start->options->command;
 	char *name = argv[0];
 
 	(void)execve(path, argv, environ);
-	if (errno != ENOEXEC)
+	if (errno != ENOEXEC || !explain_may_be_script(path))
 		return errno;
 	/* A script without "#!": execvp(3p) wants the shell to run it. */
 	argv[-1] = "/bin/sh";
@@ -139,10 +142,21 @@ static int run(const char *path, char **argv)
 }
 
 /* 0 if there is a file at path. */
-static int look(const char *path, char **argv)
+static int look(const char *path, const struct start *start)
 {
-	(void)argv;
+	(void)start;
 	return access(path, F_OK) < 0 ? errno : 0;
+}
+
+/* 0 if it can be seen, and was said, why the file at path did not run. */
+static int say_hint(const char *path, const struct start *start)
+{
+	char hint[EXPLAIN_MAX];
+
+	if (!explain_program(path, start->error, hint))
+		return ENOENT;
+	log_why(LOG_ERROR, "hint: %s", hint);
+	return 0;
 }
 
 /*
@@ -181,26 +195,28 @@ static const char *path_or_default(void)
  * that this one is not the file. Returns that; or EACCES if a file is there
  * and may not be executed; or ENOENT.
  */
-static int search_path(char **argv,
-		       int (*attempt)(const char *path, char **argv))
+static int search_path(const struct start *start,
+		       int (*attempt)(const char *path,
+				      const struct start *start))
 {
+	const char *name = start->options->command[0];
 	const char *list = path_or_default();
 	/*
 	 * What is needed and not PATH_MAX at once, for a page of stack that was
 	 * touched stays resident.
 	 */
-	const size_t needed = strlen(list) + strlen(argv[0]) + sizeof("/");
+	const size_t needed = strlen(list) + strlen(name) + sizeof("/");
 	const size_t size = needed < PATH_MAX ? needed : PATH_MAX;
 	char candidate[size];
 	int result = ENOENT;
 
-	while (next_candidate(candidate, size, &list, argv[0])) {
-		int error = attempt(candidate, argv);
+	while (next_candidate(candidate, size, &list, name)) {
+		int error = attempt(candidate, start);
 
 		switch (error) {
 		case EACCES:
 			/* Or was it a directory that we may not search? */
-			if (look(candidate, argv) == 0)
+			if (look(candidate, start) == 0)
 				result = EACCES;
 			break;
 		case ENOENT:
@@ -216,14 +232,17 @@ static int search_path(char **argv,
 	return result;
 }
 
-/* Tries argv[0] where execvp(3) would. Returns the error. */
-static int search(char **argv, int (*attempt)(const char *path, char **argv))
+/* Tries COMMAND where execvp(3) would. Returns the error. */
+static int search(const struct start *start,
+		  int (*attempt)(const char *path, const struct start *start))
 {
-	if (*argv[0] == '\0')
+	const char *name = start->options->command[0];
+
+	if (*name == '\0')
 		return ENOENT;
-	if (strchr(argv[0], '/'))
-		return attempt(argv[0], argv);
-	return search_path(argv, attempt);
+	if (strchr(name, '/'))
+		return attempt(name, start);
+	return search_path(start, attempt);
 }
 
 /*
@@ -245,20 +264,29 @@ static int become_command(void *argument)
 	}
 	hand_over_variables(start);
 	signals_hand_back(start->inherited);
-	start->error = search(start->options->command, run);
+	start->error = search(start, run);
 	_exit(STATUS_NOT_RUNNABLE);
 }
 
-static int explain_failure(const struct start *start)
+/*
+ * Returns what to end with. Not inlined: a page of stack that was touched below
+ * its buffer would stay resident.
+ */
+__attribute__((noinline)) static int say_why(const struct start *start)
 {
-	char **command = start->options->command;
-	bool missing = start->error == ENOENT || start->error == ENOTDIR;
+	const char *name = start->options->command[0];
+	const bool missing = start->error == ENOENT || start->error == ENOTDIR;
+	char hint[EXPLAIN_MAX];
 
-	log_error("%s: %s", command[0], strerror(start->error));
+	log_why(LOG_ERROR, "%s: %s", name, errors_text(start->error).text);
 	/* A script is there even if its interpreter is not. */
-	if (missing && search(command, look) != 0)
-		return STATUS_NOT_FOUND;
-	return STATUS_NOT_RUNNABLE;
+	if (!missing || search(start, look) == 0) {
+		(void)search(start, say_hint);
+		return STATUS_NOT_RUNNABLE;
+	}
+	if (explain_missing(name, path_or_default(), hint))
+		log_why(LOG_ERROR, "hint: %s", hint);
+	return STATUS_NOT_FOUND;
 }
 
 static void close_file(int file, int directory, void *argument)
@@ -333,15 +361,15 @@ pid_t spawn(const struct options *options, const struct inherited *inherited,
 		claim_early_signals();
 	pid = start_command(&start);
 	if (pid < 0) {
-		log_error("cannot start a process for %s: %s",
-			  options->command[0], strerror(errno));
+		log_why(LOG_ERROR, "cannot start a process for %s: %s",
+			options->command[0], errors_text(errno).text);
 		*status = STATUS_NO_PROCESS;
 		return SPAWN_FAILED;
 	}
 	if (start.error != 0) {
 		terminal_pass_on(pid, getpgrp());
 		(void)waitpid(pid, NULL, 0);
-		*status = explain_failure(&start);
+		*status = say_why(&start);
 		return SPAWN_FAILED;
 	}
 	let_go();

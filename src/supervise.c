@@ -1,12 +1,15 @@
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "explain.h"
 #include "lifecycle.h"
 #include "log.h"
 #include "processes.h"
 #include "report.h"
+#include "spawn.h"
 #include "supervise.h"
 #include "terminal.h"
 
@@ -15,9 +18,11 @@
 
 struct supervisor {
 	struct lifecycle lifecycle;
-	pid_t command;  /* 0 when it has been collected, or is none */
-	siginfo_t held; /* what came with the signal that is held back */
-	bool strangers; /* of all the rest none is our child */
+	pid_t command;      /* 0 when it has been collected, or is none */
+	siginfo_t held;     /* what came with the signal that is held back */
+	uint64_t passed_on; /* the set of signals that COMMAND has from us */
+	int oom_kills;      /* of our cgroup, before COMMAND */
+	bool strangers;     /* of all the rest none is our child */
 };
 
 static bool send_with_value(pid_t pid, int signum, const siginfo_t *value)
@@ -47,7 +52,7 @@ static bool send(const struct supervisor *supervisor,
 }
 
 /* info: what came with the signal; NULL for one that is our own. */
-static void pass_on(const struct supervisor *supervisor,
+static void pass_on(struct supervisor *supervisor,
 		    const struct actions *actions, const siginfo_t *info)
 {
 	/*
@@ -55,7 +60,9 @@ static void pass_on(const struct supervisor *supervisor,
 	 * at least, which takes signals. When it has ended, though, it may be
 	 * the zombie that refuses.
 	 */
-	if (!send(supervisor, actions, info) && (info || actions->wake))
+	if (send(supervisor, actions, info))
+		supervisor->passed_on |= SIGNALS_BIT(actions->signum);
+	else if (info || actions->wake)
 		report_refusal(actions, supervisor->command, errno);
 }
 
@@ -105,6 +112,8 @@ static void handle(struct supervisor *supervisor, const struct event *event,
 	if (actions.release)
 		info = &supervisor->held;
 	report_actions(event, info, &actions, supervisor->command);
+	if (event->reached_command)
+		supervisor->passed_on |= SIGNALS_BIT(event->signum);
 	if (actions.lend_terminal)
 		terminal_hand_over(getpgrp(), supervisor->command);
 	if (actions.signum != 0)
@@ -146,6 +155,51 @@ static void forward(struct supervisor *supervisor, const siginfo_t *info)
 	handle(supervisor, &event, info);
 }
 
+/* How many OOM kills there were while COMMAND ran, or EXPLAIN_UNKNOWN. */
+static int oom_kills_since(int before)
+{
+	const int now = explain_oom_kills();
+
+	if (before == EXPLAIN_UNKNOWN || now < before)
+		return EXPLAIN_UNKNOWN;
+	return now - before;
+}
+
+/*
+ * Of a death that we had no part in. What a key of the terminal has sent to
+ * COMMAND in a group of its own we do not see, and its user knows it.
+ */
+static void explain_end(const struct supervisor *supervisor,
+			const siginfo_t *dead)
+{
+	const uint64_t keys = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGINT) |
+			      SIGNALS_BIT(SIGQUIT);
+	uint64_t signal;
+
+	if (dead->si_code == CLD_EXITED)
+		return;
+	signal = SIGNALS_BIT(dead->si_status);
+	if ((signal & supervisor->passed_on) ||
+	    ((signal & keys) && isatty(STDIN_FILENO)))
+		return;
+	report_cause(dead, signal == SIGNALS_BIT(SIGKILL)
+				   ? oom_kills_since(supervisor->oom_kills)
+				   : EXPLAIN_UNKNOWN);
+}
+
+static void handle_end(struct supervisor *supervisor, const siginfo_t *dead)
+{
+	const struct event event = {
+		.kind = EVENT_COMMAND_ENDED,
+		.cause = dead->si_code,
+		.status = dead->si_status,
+	};
+
+	explain_end(supervisor, dead);
+	handle(supervisor, &event, NULL);
+	supervisor->command = 0;
+}
+
 /*
  * Collects every dead child, for however many of them one SIGCHLD stood. Each
  * is looked at first: as long as COMMAND is not collected its PID stays its
@@ -156,9 +210,12 @@ static void forward(struct supervisor *supervisor, const siginfo_t *info)
 static bool reap(struct supervisor *supervisor)
 {
 	const int dead_now = WEXITED | WNOHANG | __WALL;
+	struct rusage usage;
 	siginfo_t dead;
 
 	for (;;) {
+		bool command;
+
 		dead.si_pid = 0;
 		if (waitid(P_ALL, 0, &dead, dead_now | WNOWAIT) < 0)
 			return false;
@@ -166,17 +223,12 @@ static bool reap(struct supervisor *supervisor)
 			return true;
 		report_death(supervisor->lifecycle.options, &dead,
 			     supervisor->command);
-		if (dead.si_pid == supervisor->command) {
-			const struct event event = {
-				.kind = EVENT_COMMAND_ENDED,
-				.cause = dead.si_code,
-				.status = dead.si_status,
-			};
-
-			handle(supervisor, &event, NULL);
-			supervisor->command = 0;
-		}
-		(void)waitid(P_PID, (id_t)dead.si_pid, &dead, dead_now);
+		command = dead.si_pid == supervisor->command;
+		if (command)
+			handle_end(supervisor, &dead);
+		(void)wait4(dead.si_pid, NULL, WNOHANG | __WALL, &usage);
+		if (command)
+			report_usage(&usage);
 	}
 }
 
@@ -256,6 +308,8 @@ int supervise(const struct options *options, pid_t command)
 	struct supervisor supervisor = {
 		.lifecycle = lifecycle_start(options),
 		.command = command,
+		.oom_kills = command == SPAWN_NOBODY ? EXPLAIN_UNKNOWN
+						     : explain_oom_kills(),
 	};
 
 	report_start(options, command);

@@ -85,14 +85,25 @@ def test_while_command_runs_we_allocate_nothing_and_start_nothing(
         else:
             started.expect(rb"\d+ [^\n]*\n")
     wait_until(lambda: len(children(ours)) == 1, "the orphans' ends")
-    os.kill(children(ours)[0], signal.SIGKILL)
+    command, = children(ours)
+    os.kill(command, signal.SIGKILL)
     assert started.status() == 128 + signal.SIGKILL
-    calls = re.findall(r"^(\w+)\(", trace.read_text(), re.M)
+    lines = trace.read_text().splitlines()
+    calls = [line.partition("(")[0] for line in lines if re.match(r"\w+\(", line)]
+    # The first look at our children; of the last one COMMAND's death is the news.
+    first = calls.index("waitid")
+    last = [call for call in lines if re.match(r"\w+\(", call)].index(next(
+        line for line in lines if re.match(rf"waitid\(.*si_pid={command}\b.*SIGKILL",
+                                           line)))
     terminal = {"ioctl", "getpgid", "getpgrp", "open", "openat", "close"} \
         if mode == MODES["group"] else set()
-    assert set(calls[calls.index("waitid"):]) <= terminal | {
-        "waitid", "rt_sigtimedwait", "kill", "getpid", "rt_sigpending",
-        "exit_group"}
+    assert set(calls[first:last]) <= terminal | {
+        "waitid", "wait4", "rt_sigtimedwait", "kill", "getpid", "rt_sigpending"}
+    # What the cgroup has counted, and where that is.
+    reading = {"open", "openat", "fcntl", "read", "close"}
+    assert set(calls[last:]) <= terminal | reading | {
+        "waitid", "wait4", "kill", "poll", "write", "ioctl", "exit_group"}
+    assert len(calls) - last < 40
 
 
 @pytest.mark.slow
@@ -118,7 +129,7 @@ def test_memory_of_the_idle_program(start, helper, mode):
     from one start to the next: of many, the median."""
     os.sync()  # pages of a file that was just written count as dirty
     resident, dirty = [], []
-    for _ in range(31):
+    for _ in range(41):
         started = start(*mode, helper("reporter"))
         started.expect("ready")
         started.send(signal.SIGUSR1)
@@ -129,7 +140,8 @@ def test_memory_of_the_idle_program(start, helper, mode):
         dirty.append(int(fields["Private_Dirty:"]))
         end_tree(started.popen.pid)
     print(f"{sorted(resident)} kB resident, {sorted(dirty)} private and dirty")
-    assert statistics.median(resident) <= 40
+    # Of the 40 that were wished for: docs/design.md says why.
+    assert statistics.median(resident) <= 44
     assert statistics.median(dirty) <= 12
 
 

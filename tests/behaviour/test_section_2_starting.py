@@ -171,13 +171,14 @@ def program(path, content, mode=0o755):
 
 
 def says(result, name, error):
-    """The one line that says why name was not run, in this C library's words."""
-    line, = result.stderr.splitlines()
-    assert line.startswith(f"[dumb-init] {name}: ")
-    assert line.endswith({errno.ENOENT: "No such file or directory",
-                          errno.EACCES: "Permission denied",
-                          errno.ENOTDIR: "Not a directory",
-                          errno.ENOEXEC: "Exec format error"}[error])
+    """Why name was not run; there may be a hint behind (test_section_5_why.py)."""
+    line, *hint = result.stderr.splitlines()
+    reason = {errno.ENOENT: "No such file or directory",
+              errno.EACCES: "Permission denied", errno.ENOTDIR: "Not a directory",
+              errno.ENOEXEC: "Exec format error"}[error]
+    assert line == f"[dumb-init] {name}: {reason}"
+    assert len(hint) <= 1
+    assert all(line.startswith("[dumb-init] hint: ") for line in hint)
     return True
 
 

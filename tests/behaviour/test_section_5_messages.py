@@ -1,6 +1,7 @@
 """Contract, section 5, first point: what we say."""
 
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -13,6 +14,17 @@ from conftest import MODES, TIMEOUT, state, status_field, wait_until
 def lines_of(started):
     started.popen.wait(TIMEOUT)
     return started.popen.stderr.read().decode().splitlines()
+
+
+def us():
+    """How we are named as a sender, to who is in our PID namespace."""
+    name = pathlib.Path("/proc/self/comm").read_text().strip()
+    return f"PID {os.getpid()} ({name}), UID {os.getuid()}"
+
+
+USAGE = re.compile(r"\[dumb-init\] COMMAND took \d+\.\d{3} s user, "
+                   r"\d+\.\d{3} s system, \d+ KiB at most")
+KILLED = "[dumb-init] COMMAND was killed by SIGKILL, which we did not pass on: "
 
 
 def test_without_verbose_we_say_nothing_while_all_goes_well(start, mode, place):
@@ -28,7 +40,7 @@ def test_verbose_says_what_happens(start, helper, mode):
     started = start("-v", *mode, "-r", "USR2:0", "-r", "HUP:INT", helper("reporter"),
                     stderr=subprocess.PIPE)
     started.expect("ready")
-    command, ours, us = started.command, started.pid, os.getpid()
+    command, ours = started.command, started.pid
     started.send(signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
     started.send(signal.SIGHUP)
@@ -37,20 +49,23 @@ def test_verbose_says_what_happens(start, helper, mode):
     started.expect_signals(32, 35)
     os.kill(command, signal.SIGKILL)
     assert started.status() == 137
-    uid = os.getuid()
     alone = mode == MODES["single-child"]
     target = f"PID {command}" if alone else f"group {command}"
     how = {"session": "in a session of its own",
            "group": "in a process group of its own",
            "single-child": "as a single child"}
     how, = (how[name] for name, words in MODES.items() if words == mode)
-    assert lines_of(started) == [f"[dumb-init] {line}" for line in (
+    *lines, usage = lines_of(started)
+    assert USAGE.fullmatch(usage)
+    why = lines.pop(7)
+    assert why.startswith(KILLED)
+    assert lines == [f"[dumb-init] {line}" for line in (
         f"started {helper('reporter')} {how}: PID {command}",
-        f"SIGUSR1 from PID {us}, UID {uid}: passed on to {target}",
-        f"SIGHUP from PID {us}, UID {uid}: passed on to {target} as SIGINT",
-        f"SIGUSR2 from PID {us}, UID {uid}: dropped",
-        f"SIG32 from PID {us}, UID {uid}: passed on to {target}",
-        f"SIGRTMIN+1 from PID {us}, UID {uid}: passed on to {target}",
+        f"SIGUSR1 from {us()}: passed on to {target}",
+        f"SIGHUP from {us()}: passed on to {target} as SIGINT",
+        f"SIGUSR2 from {us()}: dropped",
+        f"SIG32 from {us()}: passed on to {target}",
+        f"SIGRTMIN+1 from {us()}: passed on to {target}",
         f"COMMAND, PID {command}, was killed by SIGKILL",
         *([f"COMMAND has ended: SIGTERM to {target}"] if not alone else []),
     )]
@@ -72,7 +87,7 @@ def test_verbose_tells_of_a_signal_that_is_held_back(start, helper, mode, delay)
     os.kill(command, signal.SIGKILL)
     alone = mode == MODES["single-child"]
     target = f"PID {command}" if alone else f"group {command}"
-    sender = f"[dumb-init] SIGTERM from PID {os.getpid()}, UID {os.getuid()}"
+    sender = f"[dumb-init] SIGTERM from {us()}"
     assert [line for line in lines_of(started) if "SIGTERM from" in line] == [
         f"{sender}: held back", f"{sender}: passed on to {target} as SIGINT"]
 
@@ -85,11 +100,13 @@ def test_verbose_names_everything_as_the_target(start, helper, mode, place):
     started.expect_signals(signal.SIGUSR1)
     os.kill(started.command, signal.SIGKILL)
     assert started.status() == 128 + signal.SIGKILL
-    sender = f"PID {os.getpid()}, UID {os.getuid()}" if place == "ordinary" \
-        else f"PID 0, UID {os.getuid()}"
-    _, passed_on, _, ended = lines_of(started)
+    sender = us() if place == "ordinary" else \
+        f"PID 0 (outside the namespace, or the kernel), UID {os.getuid()}"
+    _, passed_on, _, why, ended, usage = lines_of(started)
     assert passed_on == f"[dumb-init] SIGUSR1 from {sender}: passed on to everything"
+    assert why.startswith(KILLED)
     assert ended == "[dumb-init] COMMAND has ended: SIGTERM to everything"
+    assert USAGE.fullmatch(usage)
 
 
 # A reporter ignores SIGTERM; COMMAND ends when stdin does.
@@ -180,13 +197,14 @@ def test_a_line_is_one_write(run, tmp_path, mode):
 
 
 def test_a_line_stays_a_line_whatever_the_name_holds(run):
-    result = run("no\nsuch\tthing\x1b[31m")
-    assert result.stderr == "[dumb-init] no?such?thing?[31m: No such file or directory\n"
+    result = run("/no\nsuch\tthing\x1b[31m")
+    line, _ = result.stderr.splitlines()
+    assert line == "[dumb-init] /no?such?thing?[31m: No such file or directory"
 
 
 def test_a_long_name_does_not_make_a_long_line(run):
     result = run("x" * 100_000)
-    line, = result.stderr.splitlines()
+    line, _ = result.stderr.splitlines()
     assert result.returncode == 127
     assert len(line) < 1024
     assert line.endswith("x...")

@@ -1,0 +1,15 @@
+/*
+ * What the errors of the few system calls that can fail us mean. Not by
+ * strerror(3), whose table of all errors is a fourteenth of our file in musl.
+ */
+#ifndef ERRORS_H
+#define ERRORS_H
+
+struct error_text {
+	char text[sizeof("Accessing a corrupted shared library")];
+};
+
+/* For an errno: "Permission denied"; "error 999" for one that is not here. */
+struct error_text errors_text(int error);
+
+#endif

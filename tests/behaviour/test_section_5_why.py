@@ -1,0 +1,791 @@
+"""Contract, section 5: why COMMAND did not start, and why it died."""
+
+import os
+import pathlib
+import re
+import resource
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import pexpect
+import pytest
+
+from conftest import NAMESPACE, TIMEOUT, status_field, wait_until
+
+# None of it depends on the C library.
+pytestmark = pytest.mark.slow
+MACHINE = os.uname().machine
+NO_ENTRY = "No such file or directory"
+NO_ACCESS = "Permission denied"
+NO_FORMAT = "Exec format error"
+
+
+@pytest.fixture
+def before(place):
+    """What runs an init that ends by itself, in each place."""
+    return NAMESPACE if place == "pid1" else []
+
+
+def said(*lines):
+    """What is on stderr when these are all the lines."""
+    return "".join(f"[dumb-init] {line}\n" for line in lines)
+
+
+# COMMAND did not start
+
+
+def program(path, content, mode=0o755):
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    path.chmod(mode)
+    return path
+
+
+def run_both_ways(run, path, **options):
+    """The name and the result: by a whole path, and through PATH."""
+    yield str(path), run(str(path), **options)
+    search = os.environ | {"PATH": f"/nonsense:{path.parent}:{os.environ['PATH']}"}
+    yield path.name, run(path.name, env=search, **options)
+
+
+def assert_not_run(run, path, reason, *hints, **options):
+    for name, result in run_both_ways(run, path, **options):
+        assert result.stderr == said(f"{name}: {reason}",
+                                     *(f"hint: {hint}" for hint in hints))
+        assert (result.returncode, result.stdout) == (126, "")
+
+
+# e_machine, class and byte order, elf(5), by what uname -m says
+MACHINES = {"x86_64": (62, 2, "<"), "aarch64": (183, 2, "<"), "s390x": (22, 2, ">"),
+            "riscv64": (243, 2, "<"), "ppc64le": (21, 2, "<"),
+            "loongarch64": (258, 2, "<"), "armv7l": (40, 1, "<")}
+FOREIGN = [name for name in MACHINES
+           if name != MACHINE and not {name, MACHINE} == {"aarch64", "armv7l"}]
+
+
+def elf(machine, loader=None):
+    """The least that is a program for a machine, to who only looks at headers."""
+    number, size, order = MACHINES[machine]
+    name = loader.encode() + b"\0" if loader else b""
+    ident = b"\x7fELF" + bytes([size, 1 if order == "<" else 2, 1]) + bytes(9)
+    if size == 1:
+        return ident + struct.pack(order + "HHIIIIIHHHHHH", 2, number, 1, 0, 52, 0, 0,
+                                   52, 32, 0, 40, 0, 0)
+    header = struct.pack(order + "HHIQQQIHHHHHH", 2, number, 1, 0, 64, 0, 0, 64, 56,
+                         1 if loader else 0, 64, 0, 0)
+    interp = struct.pack(order + "IIQQQQQQ", 3, 4, 120, 120, 120, len(name), len(name),
+                         1)
+    return ident + header + (interp + name if loader else b"")
+
+
+@pytest.mark.parametrize("line", ["#!/bin/sh\r", "#! /bin/sh\r", "#!\t/usr/bin/sh\r"])
+def test_script_with_windows_line_ends_is_told_of_them(run, mode, tmp_path, line):
+    script = program(tmp_path / "windows-7", f"{line}\necho hi\r\n")
+    assert_not_run(run, script, NO_ENTRY,
+                   f"the lines of {script} end in \\r, as on Windows (dos2unix)")
+    assert run(*mode, str(script)).returncode == 126
+
+
+@pytest.mark.parametrize("line", ["#!/nonsense/python3", "#! /nonsense/python3 -u",
+                                  "#!/nonsense/python3\t-u\r"])
+def test_script_without_its_interpreter_names_it(run, tmp_path, line):
+    script = program(tmp_path / "script-7", f"{line}\nprint('hi')\n")
+    assert_not_run(run, script, NO_ENTRY, f"{script} needs the interpreter "
+                   "/nonsense/python3, which does not exist")
+
+
+def test_interpreter_that_is_a_script_without_its_own_is_what_is_named(run, tmp_path):
+    middle = program(tmp_path / "middle", "#!/nonsense/sh\n")
+    script = program(tmp_path / "script-7", f"#!{middle}\n")
+    assert_not_run(run, script, NO_ENTRY, f"{middle} needs the interpreter "
+                   "/nonsense/sh, which does not exist")
+
+
+def test_interpreter_that_may_not_be_executed_is_what_is_named(run, tmp_path):
+    middle = program(tmp_path / "middle", "#!/bin/sh\n", 0o644)
+    script = program(tmp_path / "script-7", f"#!{middle}\n")
+    assert_not_run(run, script, NO_ACCESS,
+                   f"{middle} has no execute permission (chmod +x)")
+
+
+@pytest.fixture
+def nothing_emulated():
+    registered = pathlib.Path("/proc/sys/fs/binfmt_misc")
+    if any(registered.glob("qemu-*")):
+        pytest.skip("NOT TESTED: other processors' programs run here (binfmt_misc)")
+
+
+@pytest.mark.parametrize("machine", FOREIGN)
+def test_program_for_another_processor_names_both(run, nothing_emulated, tmp_path,
+                                                  machine):
+    path = program(tmp_path / "foreign-7", elf(machine))
+    assert_not_run(run, path, NO_FORMAT,
+                   f"{path} is made for {machine}, this machine is {MACHINE}")
+
+
+def test_real_program_for_another_processor_names_both(run, nothing_emulated, mode,
+                                                       tmp_path):
+    content = bytearray(pathlib.Path("/bin/true").read_bytes())
+    machine = "aarch64" if MACHINE == "x86_64" else "x86_64"
+    struct.pack_into("<H", content, 18, MACHINES[machine][0])
+    path = program(tmp_path / "foreign-7", content)
+    hint = f"{path} is made for {machine}, this machine is {MACHINE}"
+    assert_not_run(run, path, NO_FORMAT, hint)
+    assert hint in run(*mode, str(path)).stderr
+
+
+def test_interpreter_for_another_processor_names_both(run, nothing_emulated, tmp_path):
+    """And no shell runs the script, which is not for it."""
+    interpreter = program(tmp_path / "interpreter", elf(FOREIGN[0]))
+    script = program(tmp_path / "script-7", f"#!{interpreter}\necho run by a shell\n")
+    assert_not_run(run, script, NO_FORMAT, f"{interpreter} is made for {FOREIGN[0]}, "
+                   f"this machine is {MACHINE}")
+
+
+def test_program_for_another_c_library_names_its_loader(run, mode, tmp_path):
+    loader = "/lib/ld-musl-nonsense.so.1"
+    path = program(tmp_path / "musl-7", elf(MACHINE, loader))
+    hint = (f"{path} needs the loader {loader}, which does not exist: made for "
+            "another C library?")
+    assert_not_run(run, path, NO_ENTRY, hint)
+    assert run(*mode, str(path)).stderr == said(f"{path}: {NO_ENTRY}", f"hint: {hint}")
+    script = program(tmp_path / "script-7", f"#!{path}\n")
+    assert_not_run(run, script, NO_ENTRY, hint)
+
+
+def assert_no_claim(result):
+    """Of a program that is broken: that it is, and no more."""
+    assert "hint" not in result.stderr and not result.stdout
+    assert result.stderr.startswith("[dumb-init] ")
+    assert result.returncode == 126
+
+
+@pytest.mark.parametrize("machine", [MACHINE, FOREIGN[0]], ids=["own", "foreign"])
+def test_cut_off_header_makes_no_claim(run, nothing_emulated, tmp_path, machine):
+    header = elf(machine, "/lib/ld-musl-nonsense.so.1")
+    # Behind the first 64 bytes the processor is known.
+    cuts = [*range(4, 64), *(range(64, len(header)) if machine == MACHINE else [])]
+    for cut in cuts:
+        path = program(tmp_path / "cut", header[:cut])
+        assert_no_claim(run(str(path)))
+
+
+def test_cut_off_real_program_makes_no_claim(run, tmp_path):
+    content = pathlib.Path("/bin/true").read_bytes()
+    offset, = struct.unpack_from("<Q", content, 32)
+    size, count = struct.unpack_from("<HH", content, 54)
+    for cut in range(4, offset + size * count, 13):
+        path = program(tmp_path / "cut", content[:cut])
+        assert_no_claim(run(str(path)))
+
+
+@pytest.mark.parametrize("flip", [0x01, 0x80, 0xff])
+def test_corrupted_real_program_makes_no_false_claim(run, tmp_path, flip):
+    """Where it runs nonetheless, it does what it does."""
+    content = pathlib.Path("/bin/true").read_bytes()
+    offset, = struct.unpack_from("<Q", content, 32)
+    # The header, and the first two program headers: PT_PHDR and PT_INTERP.
+    for at in [*range(4, 64), *range(offset, offset + 112, 3)]:
+        broken = bytearray(content)
+        broken[at] ^= flip
+        path = program(tmp_path / "broken", broken)
+        result = run(str(path), before=["prlimit", "--cpu=2", "--core=0"])
+        assert "hint" not in result.stderr, at
+        assert not result.stdout
+        assert len(result.stderr.splitlines()) == (result.returncode != 0)
+
+
+@pytest.mark.parametrize("content", [
+    b"\x7fELF", b"\x7fELF\necho run by a shell\n",
+    b"\x7fELF\x02\x01\x01" + b"\necho run by a shell\n" * 20])
+def test_what_begins_as_a_program_is_never_run_by_a_shell(run, tmp_path, content):
+    path = program(tmp_path / "broken-7", content)
+    assert_not_run(run, path, NO_FORMAT)
+
+
+@pytest.fixture
+def noexec(tmp_path):
+    """Runs what follows where tmp_path/noexec is mounted noexec, with what is in
+    tmp_path/files."""
+    (tmp_path / "noexec").mkdir()
+    (tmp_path / "files").mkdir()
+    script = 'mount -t tmpfs -o noexec tmpfs "$0" && cp -p "$0"/../files/* "$0" && ' \
+        'exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", script, str(tmp_path / "noexec")]
+
+
+def test_file_system_mounted_noexec_is_named(run, noexec, tmp_path):
+    program(tmp_path / "files" / "program-7", "#!/bin/sh\n")
+    path = tmp_path / "noexec" / "program-7"
+    hint = f"{path} is on a file system mounted noexec"
+    assert_not_run(run, path, NO_ACCESS, hint, before=noexec)
+    script = program(tmp_path / "script-7", f"#!{path}\n")
+    assert_not_run(run, script, NO_ACCESS, hint, before=noexec)
+
+
+def test_directory_is_named_as_one(run, tmp_path):
+    directory = tmp_path / "directory-7"
+    directory.mkdir()
+    assert_not_run(run, directory, NO_ACCESS, f"{directory} is a directory")
+
+
+@pytest.mark.parametrize("content", ["#!/bin/sh\n", "#!/nonsense\r\n", elf(FOREIGN[0])],
+                         ids=["script", "windows", "foreign"])
+def test_file_without_execute_permission_is_told_of_it(run, tmp_path, content):
+    path = program(tmp_path / "plain-7", content, 0o644)
+    assert_not_run(run, path, NO_ACCESS,
+                   f"{path} has no execute permission (chmod +x)")
+
+
+@pytest.mark.parametrize("word", ["echo hello", "/bin/echo hello", "node server.js",
+                                  "echo\thello"])
+def test_command_line_in_one_word_is_told_of_it(run, mode, word):
+    result = run(*mode, word)
+    shown = word.replace("\t", "?")
+    assert result.stderr == said(
+        f"{shown}: {NO_ENTRY}",
+        "hint: one word with blanks in it: if it is a whole command line, give each "
+        "part as a word")
+    assert (result.returncode, result.stdout) == (127, "")
+
+
+@pytest.mark.parametrize("path, named", [
+    ("/nonsense:/usr/bin", "/nonsense:/usr/bin"), ("", ""),
+    (None, "/usr/local/bin:/usr/bin:/bin")], ids=str)
+def test_name_not_in_path_names_path(run, path, named):
+    result = run("nonsense-7", env={} if path is None else {"PATH": path})
+    assert result.stderr == said(f"nonsense-7: {NO_ENTRY}",
+                                 f"hint: not in PATH, {named}")
+    assert result.returncode == 127
+
+
+def test_missing_file_named_by_its_path_gets_no_hint(run, tmp_path):
+    for name in (str(tmp_path / "nonsense"), "./nonsense", ""):
+        result = run(name)
+        assert result.stderr == said(f"{name}: {NO_ENTRY}")
+        assert result.returncode == 127
+
+
+def test_hint_stays_a_line_of_bounded_length(run, tmp_path):
+    result = run("nonsense-7", env={"PATH": "/x" * 5000 + "\n\x1b"})
+    assert [len(line) < 1024 for line in result.stderr.splitlines()] == [True, True]
+    script = program(tmp_path / "script-7", "#!/non\x1bsense\n")
+    assert_not_run(run, script, NO_ENTRY, f"{script} needs the interpreter /non?sense, "
+                   "which does not exist")
+
+
+def test_what_runs_gets_no_hint(run, mode, tmp_path):
+    for path in (program(tmp_path / "script-7", "#!/bin/sh\nexit 3\n"),
+                 program(tmp_path / "bare-7", "exit 3\n")):
+        for _, result in run_both_ways(run, path):
+            assert (result.stderr, result.returncode) == ("", 3)
+    assert run(*mode, "true").stderr == ""
+
+
+@pytest.mark.parametrize("error, reason", [
+    ("E2BIG", "Argument list too long"), ("ENOMEM", "Cannot allocate memory"),
+    ("EPERM", "Operation not permitted")])
+def test_failure_that_is_not_the_files_gets_no_hint(run, tmp_path, error, reason):
+    """Made up: arguments too many for COMMAND are too many for us."""
+    script = str(program(tmp_path / "script-7", "#!/bin/sh\n"))
+    for name in (os.path.realpath("/bin/sleep"), os.path.realpath(script)):
+        result = run(name, "0", before=[
+            "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=execve", "-P", name,
+            "-e", f"inject=execve:error={error}"])
+        assert result.stderr == said(f"{name}: {reason}")
+        assert result.returncode == 126
+
+
+# COMMAND died
+
+
+STOP_OR_NOTHING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU,
+                   signal.SIGCONT, signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH}
+DEADLY = [number for number in range(1, 65) if number not in STOP_OR_NOTHING]
+# The kernel's: Python has the C library's.
+NAMES = {signal.SIGABRT: "SIGABRT", signal.SIGIO: "SIGIO", 16: "SIGSTKFLT",
+         32: "SIG32", 33: "SIG33", 34: "SIGRTMIN", 64: "SIGRTMAX"}
+SIGKILL_UNEXPLAINED = (
+    ": no out-of-memory kill was counted; docker stop or the kubelet may have lost "
+    "patience")
+SIGKILL_UNKNOWN = (
+    ": it may have been out of memory, or docker stop or the kubelet lost patience")
+MORE = {signal.SIGSYS: ": seccomp may forbid a system call",
+        signal.SIGBUS: ": a file system, such as /dev/shm, may be full",
+        signal.SIGILL: ": it may need a newer processor"}
+
+
+def name_of(signum):
+    if signum in NAMES:
+        return NAMES[signum]
+    if signum < 32:
+        return signal.Signals(signum).name
+    return f"SIGRTMIN+{signum - 34}" if signum < 50 else f"SIGRTMAX-{64 - signum}"
+
+
+def suicide(signum):
+    return ["sh", "-c", f"kill -{int(signum)} $$"]
+
+
+def dumps_core(command, **options):
+    """Whether the kernel says so, where no init is."""
+    with subprocess.Popen(command, **options) as popen:
+        info = os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT)
+    return info.si_code == os.CLD_DUMPED
+
+
+def without_core():
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def death(signum, core=False):
+    """The lines that may tell of it."""
+    more = [SIGKILL_UNEXPLAINED, SIGKILL_UNKNOWN] if signum == signal.SIGKILL \
+        else [MORE.get(signum, "")]
+    core = ", core dumped" if core else ""
+    return [f"COMMAND was killed by {name_of(signum)}, which we did not pass on"
+            f"{core}{each}" for each in more]
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_each_signal_that_kills_command_is_named_in_one_line(run, before, half):
+    for signum in DEADLY[half::2]:
+        core = dumps_core(suicide(signum), preexec_fn=without_core)
+        result = run(*suicide(signum), before=before, preexec_fn=without_core)
+        if int(status_field("self", "SigIgn"), 16) >> (signum - 1) & 1 \
+                and signum in (32, 33):
+            # make(1) starts us so, and COMMAND survives them.
+            assert (result.stderr, result.returncode) == ("", 0)
+            continue
+        assert result.stderr in [said(line) for line in death(signum, core)]
+        assert (result.returncode, result.stdout) == (128 + signum, "")
+
+
+def test_core_that_was_dumped_is_told_of(run, mode, tmp_path):
+    """COMMAND sets the limit: AddressSanitizer sets ours to 0."""
+    for signum in (signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM):
+        script = f'ulimit -S -c "$(ulimit -H -c)"; kill -{int(signum)} $$'
+        command = ["sh", "-c", script]
+        core = dumps_core(command, cwd=tmp_path)
+        result = run(*mode, *command, cwd=tmp_path)
+        assert result.stderr == said(*death(signum, core))
+        assert result.returncode == 128 + signum
+
+
+SLEEPER = ["sh", "-c", "echo ready; exec sleep 60"]
+
+
+@pytest.mark.parametrize("options, sent, got", [
+    ([], signal.SIGTERM, signal.SIGTERM), ([], signal.SIGINT, signal.SIGINT),
+    ([], signal.SIGSEGV, signal.SIGSEGV), ([], 35, 35),
+    (["-a"], signal.SIGTERM, signal.SIGTERM),
+    (["-r", "TERM:QUIT"], signal.SIGTERM, signal.SIGQUIT),
+    (["-r", "TERM:KILL"], signal.SIGTERM, signal.SIGKILL),
+    (["-d", "TERM:10ms"], signal.SIGTERM, signal.SIGTERM)], ids=str)
+def test_death_that_we_passed_on_is_not_commented(start, mode, place, options, sent,
+                                                  got):
+    started = start(*mode, *options, *SLEEPER, place=place, stderr=subprocess.PIPE,
+                    preexec_fn=without_core)
+    started.expect("ready")
+    started.send(sent)
+    assert started.status() == 128 + got
+    assert started.popen.stderr.read() == b""
+
+
+def test_death_by_our_own_deadline_is_commented_once(start, helper, mode, place):
+    started = start(*mode, "-k", "50ms", helper("reporter"), place=place,
+                    stderr=subprocess.PIPE)
+    started.expect("ready")
+    started.send(signal.SIGTERM)
+    assert started.status() == 137
+    assert started.popen.stderr.read().decode() == \
+        said("time is up: SIGKILL to everything")
+
+
+def test_death_by_another_signal_than_we_passed_on_is_commented(start, mode, place):
+    script = "exec 2>/dev/null; trap 'kill -SEGV $$' USR1; echo ready; " \
+        "while :; do sleep 0.01; done"
+    started = start(*mode, "sh", "-c", script, place=place, stderr=subprocess.PIPE,
+                    preexec_fn=without_core)
+    started.expect("ready")
+    started.send(signal.SIGUSR1)
+    assert started.status() == 128 + signal.SIGSEGV
+    core = dumps_core(suicide(signal.SIGSEGV), preexec_fn=without_core)
+    assert started.popen.stderr.read().decode() == said(*death(signal.SIGSEGV, core))
+
+
+def rest_of(started):
+    started.output.expect(pexpect.EOF)
+    return started.output.before.decode()
+
+
+@pytest.mark.parametrize("key, signum", [
+    ("\x03", signal.SIGINT), ("\x1c", signal.SIGQUIT)], ids=["SIGINT", "SIGQUIT"])
+def test_death_by_a_key_of_the_terminal_is_not_commented(start, mode, place, key,
+                                                         signum):
+    started = start(*mode, *SLEEPER, terminal=True, place=place,
+                    preexec_fn=without_core)
+    started.expect("ready")
+    started.type(key)
+    assert started.status() == 128 + signum
+    assert "dumb-init" not in rest_of(started)
+
+
+def test_death_by_what_is_no_key_is_commented_at_a_terminal_too(start, mode, place):
+    started = start(*mode, "sh", "-c", "kill -USR1 $$", terminal=True, place=place)
+    assert started.status() == 128 + signal.SIGUSR1
+    assert rest_of(started).replace("\r", "") == said(*death(signal.SIGUSR1))
+
+
+@pytest.mark.parametrize("status", [1, 126, 127, 137, 139, 143])
+def test_command_that_ends_by_itself_is_not_commented(run, mode, before, status):
+    result = run(*mode, "sh", "-c", f"exit {status}", before=before)
+    assert (result.stderr, result.returncode) == ("", status)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGSEGV, signal.SIGKILL])
+def test_quiet_says_nothing_of_a_death(run, mode, before, signum):
+    result = run("-q", *mode, *suicide(signum), before=before)
+    assert (result.stderr, result.returncode) == ("", 128 + signum)
+
+
+def test_death_of_an_orphan_is_not_commented(run, mode):
+    result = run(*mode, "-W", "sh", "-c", "(sh -c 'kill -SEGV $$' &) 2>/dev/null")
+    assert (result.stderr, result.returncode) == ("", 0)
+
+
+# Out of memory
+
+LIMIT = 32 << 20
+EATER = ["sh", "-c", 'echo 1000 >/proc/self/oom_score_adj; exec "$@"', "sh",
+         sys.executable, "-S", "-c", f"b'x' * {8 * LIMIT}"]
+
+
+def memory_cgroups():
+    """Where one with a limit might be made, and how: the version, the parent."""
+    top = pathlib.Path("/sys/fs/cgroup")
+    for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, ours = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            for parent in (top / "memory" / ours[1:], top / "memory"):
+                if (parent / "cgroup.procs").exists():
+                    yield 1, parent
+                    return
+        if not controllers and (top / "cgroup.controllers").exists():
+            parent = top / ours[1:]
+            yield from ((2, each) for each in (parent, *parent.parents)
+                        if each.is_relative_to(top))
+
+
+def make_cgroup(version, parent):
+    """May raise OSError."""
+    if version == 2 and \
+            "memory" not in (parent / "cgroup.subtree_control").read_text().split():
+        (parent / "cgroup.subtree_control").write_text("+memory")
+    made = parent / f"dumb-init-test-{os.getpid()}-{time.monotonic_ns()}"
+    made.mkdir()
+    memory, swap, swap_limit = {
+        1: ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", LIMIT),
+        2: ("memory.max", "memory.swap.max", 0)}[version]
+    try:
+        (made / memory).write_text(str(LIMIT))
+        if (made / swap).exists():
+            (made / swap).write_text(str(swap_limit))
+        enter = ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(made / "cgroup.procs")]
+        subprocess.run([*enter, "true"], check=True, capture_output=True,
+                       timeout=TIMEOUT)
+    except (OSError, subprocess.CalledProcessError) as error:
+        remove_cgroup(made)
+        raise OSError(str(error)) from error
+    return made, enter
+
+
+def remove_cgroup(made):
+    def removed():
+        try:
+            made.rmdir()
+        except OSError:
+            return False
+        return True
+    wait_until(removed, "the cgroup's end")
+
+
+def is_root_outside():
+    """Not of a user namespace only."""
+    mapped = pathlib.Path("/proc/self/uid_map").read_text().split()
+    return os.getuid() == 0 and mapped[1:] == ["0", "4294967295"]
+
+
+@pytest.fixture
+def cgroup():
+    """Runs what follows in a cgroup whose memory is limited."""
+    errors = []
+    for version, parent in memory_cgroups():
+        try:
+            made, enter = make_cgroup(version, parent)
+        except OSError as error:
+            errors.append(f"{parent}: {error.strerror or error}")
+            continue
+        yield enter
+        remove_cgroup(made)
+        return
+    reason = f"no cgroup with a memory limit can be made: {errors}"
+    if os.environ.get("CI") and is_root_outside():
+        pytest.fail(reason)
+    pytest.skip(f"NOT TESTED: {reason}")
+
+
+@pytest.fixture(params=["pid1", "ordinary", "container", "container, its own names"])
+def inside(request, cgroup):
+    """Runs what follows in that cgroup, in each place; in a container that cgroup
+    is all that is seen, and is called / or what it is called outside."""
+    if not request.param.startswith("container"):
+        return [*cgroup, *(NAMESPACE if request.param == "pid1" else [])]
+    mounted = "/sys/fs/cgroup/memory"
+    if not os.path.exists(f"{mounted}/cgroup.procs"):
+        mounted = "/sys/fs/cgroup"
+    script = f'mount --bind {os.path.dirname(cgroup[-1])} {mounted} && exec "$@"'
+    names = ["--cgroup"] if "names" in request.param else []
+    return [*cgroup, *NAMESPACE, *names, "sh", "-c", script, "sh"]
+
+
+def test_out_of_memory_kill_is_told_of(run, mode, inside):
+    result = run(*mode, *EATER, before=inside)
+    assert result.stderr == said(
+        "COMMAND was killed by SIGKILL, which we did not pass on: its cgroup counted "
+        "an out-of-memory kill meanwhile")
+    assert result.returncode == 137
+
+
+def test_only_an_out_of_memory_kill_while_command_ran_counts(run, inside, cgroup):
+    expected = said("COMMAND was killed by SIGKILL, which we did not pass on" +
+                    SIGKILL_UNEXPLAINED)
+    assert run(*suicide(signal.SIGKILL), before=inside).stderr == expected
+    earlier = subprocess.run([*cgroup, *EATER], check=False, timeout=TIMEOUT)
+    assert earlier.returncode == -signal.SIGKILL
+    result = run(*suicide(signal.SIGKILL), before=inside)
+    assert (result.stderr, result.returncode) == (expected, 137)
+
+
+def test_out_of_memory_kill_of_another_tells_nothing_of_another_signal(run, inside):
+    result = run("sh", "-c", '"$@" 2>/dev/null; kill -TERM $$', "sh", *EATER,
+                 before=inside)
+    assert result.stderr == said(*death(signal.SIGTERM))
+
+
+# --termination-log
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "termination-log"
+
+
+def test_termination_log_has_why_command_did_not_start(run, mode, before, log):
+    log.write_text("mine\n")
+    result = run(*mode, f"--termination-log={log}", "echo hello", before=before)
+    assert result.returncode == 127
+    assert len(result.stderr.splitlines()) == 2
+    assert log.read_text() == "mine\n" + result.stderr
+
+
+def test_termination_log_has_why_command_died(run, mode, before, log):
+    result = run(*mode, f"--termination-log={log}", *suicide(signal.SIGUSR1),
+                 before=before)
+    assert result.returncode == 128 + signal.SIGUSR1
+    assert log.read_text() == result.stderr == said(*death(signal.SIGUSR1))
+    run(*mode, f"--termination-log={log}", *suicide(signal.SIGUSR2), before=before)
+    assert log.read_text() == said(*death(signal.SIGUSR1), *death(signal.SIGUSR2))
+
+
+@pytest.mark.parametrize("command, status", [
+    (suicide(signal.SIGUSR1), 128 + signal.SIGUSR1), (["nonsense-7"], 127)], ids=str)
+def test_termination_log_is_where_kubernetes_looks_by_default(run, command, status):
+    script = 'mount -t tmpfs tmpfs /dev && {  "$@"; status=$?; ' \
+        'cat /dev/termination-log; exit $status; }'
+    result = run("--termination-log", *command,
+                 before=["unshare", "--mount", "sh", "-c", script, "sh"])
+    assert result.returncode == status
+    assert result.stdout == result.stderr != ""
+
+
+def test_termination_log_takes_no_word_of_its_own(run, log):
+    program(log, "#!/bin/sh\necho run\n")
+    result = run("--termination-log", str(log))
+    assert (result.stdout, result.stderr, result.returncode) == ("run\n", "", 0)
+
+
+@pytest.mark.parametrize("name", ["relative", "./relative", ""])
+def test_termination_log_wants_a_whole_path(run, tmp_path, name):
+    result = run(f"--termination-log={name}", "echo", "started", cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("[dumb-init] --termination-log wants ")
+    assert len(result.stderr.splitlines()) == 1
+    assert not os.listdir(tmp_path)
+
+
+def test_termination_log_in_the_variable(run, log):
+    result = run(*suicide(signal.SIGUSR1), env=os.environ | {
+        "DUMB_INIT_OPTIONS": f"-v --termination-log={log} -q"})
+    assert result.stderr == ""
+    assert log.read_text() == said(*death(signal.SIGUSR1))
+
+
+def test_termination_log_of_the_last_option_counts(run, log, tmp_path):
+    run(f"--termination-log={log}", f"--termination-log={tmp_path}/other",
+        *suicide(signal.SIGUSR1))
+    assert os.listdir(tmp_path) == ["other"]
+
+
+def test_quiet_does_not_keep_the_termination_log_empty(run, log):
+    result = run("-q", f"--termination-log={log}", *suicide(signal.SIGUSR1))
+    assert result.stderr == ""
+    assert log.read_text() == said(*death(signal.SIGUSR1))
+
+
+def test_verbose_puts_no_more_into_the_termination_log(run, log):
+    result = run("-v", f"--termination-log={log}", *suicide(signal.SIGUSR1))
+    assert log.read_text() == said(*death(signal.SIGUSR1))
+    assert log.read_text() in result.stderr
+
+
+@pytest.mark.parametrize("status", [0, 1, 137])
+def test_termination_log_is_left_to_a_command_that_ends_by_itself(run, log, status):
+    option = f"--termination-log={log}"
+    assert run(option, "sh", "-c", f"exit {status}").returncode == status
+    assert not log.exists()
+    run(option, "sh", "-c", f"echo mine >{log}; exit {status}")
+    assert log.read_text() == "mine\n"
+
+
+def test_termination_log_is_left_alone_by_a_death_that_we_passed_on(start, mode, log):
+    started = start(*mode, f"--termination-log={log}", *SLEEPER)
+    started.expect("ready")
+    started.send(signal.SIGTERM)
+    assert started.status() == 143
+    assert not log.exists()
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"]], ids=str)
+def test_termination_log_that_cannot_be_written_is_one_warning(run, log, quiet):
+    path = log / "nonsense"
+    option = f"--termination-log={path}"
+    warning = f"cannot write to {path}: {NO_ENTRY}"
+    result = run(*quiet, option, *suicide(signal.SIGUSR1))
+    assert result.returncode == 128 + signal.SIGUSR1
+    assert result.stderr == said(
+        *([] if quiet else [*death(signal.SIGUSR1), warning]))
+    result = run(*quiet, option, str(log))
+    assert result.returncode == 127
+    assert result.stderr == said(f"{log}: {NO_ENTRY}", *([] if quiet else [warning]))
+
+
+def fill(file):
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(file, b"x" * 4096)
+
+
+@pytest.mark.parametrize("kind", ["no reader", "full", "limit"])
+def test_termination_log_stalls_nobody_and_signals_nobody(start, helper, mode, log,
+                                                          kind):
+    """COMMAND's end is that of its stdin; who is left sees what we pass on."""
+    pipe = None
+    if kind != "limit":
+        os.mkfifo(log)
+    if kind == "full":
+        pipe = os.open(log, os.O_RDWR | os.O_NONBLOCK)
+        fill(pipe)
+    script = 'setsid "$0" & read line; kill -USR1 $$'
+    started = start(*mode, "-W", f"--termination-log={log}", "sh", "-c", script,
+                    helper("reporter"), stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                    before=["prlimit", "--fsize=0"] if kind == "limit" else [])
+    left = int(started.expect(rb"ready (\d+)\r?\n")[1])
+    started.popen.stdin.close()
+    expected = said(*death(signal.SIGUSR1), f"cannot write to {log}: ").strip()
+    heard = ""
+    while "cannot write" not in heard:
+        assert select.select([started.popen.stderr], [], [], TIMEOUT)[0]
+        heard += os.read(started.popen.stderr.fileno(), 4096).decode()
+    assert heard.startswith(expected)
+    for _ in range(2):
+        started.send(signal.SIGUSR2)
+        started.expect_signals(signal.SIGUSR2)
+    os.kill(left, signal.SIGKILL)
+    assert started.status() == 128 + signal.SIGUSR1
+    assert started.popen.stderr.read() == b""
+    if pipe is not None:
+        os.close(pipe)
+
+
+# --verbose
+
+
+def test_verbose_names_the_senders_command(start, tmp_path):
+    """A name of our own, which is not python's."""
+    sender = tmp_path / "a (sender)"
+    shutil.copy(shutil.which("bash"), sender)
+    started = start("-v", *SLEEPER, stderr=subprocess.PIPE)
+    started.expect("ready")
+    with subprocess.Popen([sender, "-c", f"kill -TERM {started.pid}; read line"],
+                          stdin=subprocess.PIPE) as popen:
+        assert started.status() == 143
+        popen.stdin.close()
+    lines = started.popen.stderr.read().decode()
+    assert f"SIGTERM from PID {popen.pid} (a (sender)), UID {os.getuid()}: passed " in \
+        lines
+
+
+def test_verbose_explains_pid_0(start):
+    started = start("-v", *SLEEPER, place="pid1", stderr=subprocess.PIPE)
+    started.expect("ready")
+    started.send(signal.SIGTERM)
+    assert started.status() == 143
+    assert "[dumb-init] SIGTERM from PID 0 (outside the namespace, or the kernel), " \
+        f"UID {os.getuid()}: passed on to group 2\n" in \
+        started.popen.stderr.read().decode()
+
+
+USAGE = r"\[dumb-init\] COMMAND took (\d+\.\d{3}) s user, (\d+\.\d{3}) s system, " \
+    r"(\d+) KiB at most"
+BURNER = """
+import time
+x = b"x" * (50 << 20)
+while time.process_time() < 0.3:
+    pass
+"""
+
+
+def test_verbose_tells_what_command_took(run, before):
+    result = run("-v", sys.executable, "-S", "-c", BURNER, before=before)
+    user, system, memory = re.fullmatch(USAGE, result.stderr.splitlines()[-1]).groups()
+    assert 0.29 <= float(user) + float(system) < 5
+    assert 50 << 10 <= int(memory) < 150 << 10
+    assert result.stderr.count("COMMAND took") == 1
+
+
+def test_verbose_tells_what_command_took_and_not_an_orphan(run):
+    script = f"({sys.executable} -S -c '{BURNER}' &)"
+    result = run("-v", "-W", "sh", "-c", script)
+    user, system, memory = re.search(USAGE, result.stderr).groups()
+    assert float(user) + float(system) < 0.3
+    assert int(memory) < 50 << 10
+    assert result.stderr.count("COMMAND took") == 1
+
+
+def test_without_verbose_no_name_is_read(start, mode, tmp_path):
+    trace = tmp_path / "trace"
+    started = start(*mode, *SLEEPER, before=[
+        "strace", "-qq", "-f", "-o", str(trace), "-e", "signal=none", "-e",
+        "trace=open,openat,rt_sigtimedwait,kill,tgkill"])
+    started.expect("ready")
+    ours = wait_until(lambda: re.search(r"^(\d+) +rt_sigtimedwait", trace.read_text(),
+                                        re.M), "the first wait")[1]
+    os.kill(int(ours), signal.SIGTERM)
+    assert started.status() == 143
+    assert " kill(" in trace.read_text()
+    assert "/comm\"" not in trace.read_text()

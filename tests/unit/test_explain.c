@@ -1,0 +1,612 @@
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "explain.h"
+#include "format.h"
+
+enum {
+	PATH_SIZE = 64,
+	RISCV = 243,
+	LOONGARCH = 258,
+};
+
+/* The file that is explained, in a directory of ours. */
+static char directory[] = "/tmp/test_explain.XXXXXX";
+static char path[PATH_SIZE], other[PATH_SIZE];
+static struct utsname here;
+
+static void write_other(const char *name, const void *bytes, size_t length)
+{
+	int file = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
+
+	assert_true(file >= 0);
+	assert_int_equal(write(file, bytes, length), length);
+	assert_int_equal(fchmod(file, 0755), 0);
+	close(file);
+}
+
+static void write_program(const void *bytes, size_t length)
+{
+	write_other(path, bytes, length);
+}
+
+/* expected: NULL for no hint; behind the path otherwise. */
+static void assert_hint(int error, const char *expected)
+{
+	char hint[EXPLAIN_MAX];
+	char whole[EXPLAIN_MAX];
+
+	memset(hint, 'x', sizeof(hint));
+	assert_int_equal(explain_program(path, error, hint), expected != NULL);
+	if (expected == NULL) {
+		assert_string_equal(hint, "");
+		return;
+	}
+	format_text(whole, sizeof(whole), "%s%s", path, expected);
+	assert_string_equal(hint, whole);
+}
+
+#define SEVENTY                                                                \
+	"/34567890123456789012345678901234567890123456789012345678901234567890"
+
+static void test_script_says_what_it_needs(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *hint;
+	} rows[] = {
+		{ "#!/missing/sh\n",
+		  " needs the interpreter /missing/sh, which does not exist" },
+		{ "#! \t/missing/sh -e\n",
+		  " needs the interpreter /missing/sh, which does not exist" },
+		{ "#!/missing/sh\t-e\r\n",
+		  " needs the interpreter /missing/sh, which does not exist" },
+		{ "#!/missing/sh",
+		  " needs the interpreter /missing/sh, which does not exist" },
+		{ "#!missing\n",
+		  " needs the interpreter missing, which does not exist" },
+		{ "#!/bin/sh\n", NULL },
+		{ "#!/bin/sh -e\r\n", NULL },
+		{ "#!\n", NULL },
+		{ "#! \n/missing/sh\n", NULL },
+		{ "#!", NULL },
+		{ "#", NULL },
+		{ "", NULL },
+		{ "\n#!/missing/sh\n", NULL },
+		{ "# !/missing/sh\n", NULL },
+		{ "echo hello\n", NULL },
+		/* Longer than what the kernel looks at. */
+		{ "#!" SEVENTY SEVENTY SEVENTY SEVENTY "\n", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		write_program(rows[i].text, strlen(rows[i].text));
+		assert_hint(ENOENT, rows[i].hint);
+	}
+}
+
+static void test_script_with_carriage_returns_says_so(void **state)
+{
+	static const char *const texts[] = { "#!/bin/sh\r\necho hello\r\n",
+					     "#!/missing/sh\r\n",
+					     "#! /bin/sh\r" };
+	char hint[EXPLAIN_MAX], expected[EXPLAIN_MAX];
+
+	(void)state;
+	format_text(expected, sizeof(expected),
+		    "the lines of %s end in \\r, as on Windows (dos2unix)",
+		    path);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		write_program(texts[i], strlen(texts[i]));
+		assert_true(explain_program(path, ENOENT, hint));
+		assert_string_equal(hint, expected);
+	}
+}
+
+static void test_script_of_a_script_is_followed(void **state)
+{
+	static const char inner[] = "#!/missing/sh\n";
+	char text[PATH_SIZE + 8], hint[EXPLAIN_MAX], expected[EXPLAIN_MAX];
+
+	(void)state;
+	format_text(text, sizeof(text), "#!%s\n", other);
+	write_program(text, strlen(text));
+	write_other(other, inner, strlen(inner));
+	assert_true(explain_program(path, ENOENT, hint));
+	format_text(
+		expected, sizeof(expected),
+		"%s needs the interpreter /missing/sh, which does not exist",
+		other);
+	assert_string_equal(hint, expected);
+	/* The kernel asks for an interpreter that may be executed. */
+	assert_int_equal(chmod(other, 0644), 0);
+	assert_true(explain_program(path, EACCES, hint));
+	format_text(expected, sizeof(expected),
+		    "%s has no execute permission (chmod +x)", other);
+	assert_string_equal(hint, expected);
+}
+
+static void test_script_that_needs_itself_comes_to_an_end(void **state)
+{
+	char text[PATH_SIZE + 8];
+
+	(void)state;
+	format_text(text, sizeof(text), "#!%s\n", path);
+	write_program(text, strlen(text));
+	assert_hint(ELOOP, NULL);
+	/* By way of another. */
+	write_other(other, text, strlen(text));
+	format_text(text, sizeof(text), "#!%s\n", other);
+	write_program(text, strlen(text));
+	assert_hint(ELOOP, NULL);
+}
+
+/* A program of 64 bits that is to be loaded by another, and parts of it. */
+struct elf64 {
+	Elf64_Ehdr header;
+	Elf64_Phdr segments[2];
+	char loader[32];
+};
+
+struct elf32 {
+	Elf32_Ehdr header;
+	Elf32_Phdr segments[2];
+	char loader[32];
+};
+
+/* Bytes of PT_INTERP: with its NUL. */
+#define MAKE_ELF(bits, number)                                                 \
+	((struct elf##bits){                                                   \
+		.header = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3,   \
+					 ELFCLASS##bits, ELFDATA2LSB,          \
+					 EV_CURRENT },                         \
+			    .e_type = ET_EXEC,                                 \
+			    .e_machine = (number),                             \
+			    .e_version = EV_CURRENT,                           \
+			    .e_phoff = offsetof(struct elf##bits, segments),   \
+			    .e_ehsize = sizeof(Elf##bits##_Ehdr),              \
+			    .e_phentsize = sizeof(Elf##bits##_Phdr),           \
+			    .e_phnum = 2 },                                    \
+		.segments = { { .p_type = PT_LOAD,                             \
+				.p_offset = 1,                                 \
+				.p_filesz = 2 },                               \
+			      { .p_type = PT_INTERP,                           \
+				.p_offset =                                    \
+					offsetof(struct elf##bits, loader),    \
+				.p_filesz = sizeof("/missing/ld.so") } },      \
+		.loader = "/missing/ld.so" })
+
+#define LOADER_HINT                                                            \
+	" needs the loader /missing/ld.so, which does not exist: made for "    \
+	"another C library?"
+
+/* Of this machine, in this class; EM_NONE if we do not know one. */
+static uint16_t machine_here(int class)
+{
+	static const struct {
+		const char *name;
+		uint16_t machine[2]; /* of 32 bits, of 64 bits */
+	} rows[] = {
+		{ "x86_64", { EM_386, EM_X86_64 } },
+		{ "aarch64", { EM_NONE, EM_AARCH64 } },
+		{ "riscv64", { EM_NONE, RISCV } },
+		{ "ppc64le", { EM_NONE, EM_PPC64 } },
+		{ "i686", { EM_386, EM_NONE } },
+		{ "armv7l", { EM_ARM, EM_NONE } },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (strcmp(rows[i].name, here.machine) == 0)
+			return rows[i].machine[class == ELFCLASS64];
+	}
+	return EM_NONE;
+}
+
+static void test_missing_loader_is_named(void **state)
+{
+	const struct elf64 program64 = MAKE_ELF(64, machine_here(ELFCLASS64));
+	const struct elf32 program32 = MAKE_ELF(32, machine_here(ELFCLASS32));
+
+	(void)state;
+	if (program64.header.e_machine != EM_NONE) {
+		write_program(&program64, sizeof(program64));
+		assert_hint(ENOENT, LOADER_HINT);
+	}
+	if (program32.header.e_machine != EM_NONE) {
+		write_program(&program32, sizeof(program32));
+		assert_hint(ENOENT, LOADER_HINT);
+	}
+}
+
+static void write_elf(uint16_t machine, int class, int data)
+{
+	struct elf64 program64 = MAKE_ELF(64, machine);
+	struct elf32 program32 = MAKE_ELF(32, machine);
+
+	if (data == ELFDATA2MSB) {
+		program64.header.e_machine = __builtin_bswap16(machine);
+		program32.header.e_machine = __builtin_bswap16(machine);
+	}
+	program64.header.e_ident[EI_DATA] = (unsigned char)data;
+	program32.header.e_ident[EI_DATA] = (unsigned char)data;
+	if (class == ELFCLASS64)
+		write_program(&program64, sizeof(program64));
+	else
+		write_program(&program32, sizeof(program32));
+}
+
+static void test_other_processor_is_named_for_enoexec_only(void **state)
+{
+	static const struct {
+		uint16_t machine;
+		int class, data;
+		const char *name;
+	} rows[] = {
+		{ EM_X86_64, ELFCLASS64, ELFDATA2LSB, "x86_64" },
+		{ EM_386, ELFCLASS32, ELFDATA2LSB, "i686" },
+		{ EM_AARCH64, ELFCLASS64, ELFDATA2LSB, "aarch64" },
+		{ EM_ARM, ELFCLASS32, ELFDATA2LSB, "armv7l" },
+		{ EM_PPC64, ELFCLASS64, ELFDATA2LSB, "ppc64le" },
+		{ EM_S390, ELFCLASS64, ELFDATA2MSB, "s390x" },
+		{ RISCV, ELFCLASS64, ELFDATA2LSB, "riscv64" },
+		{ EM_MIPS, ELFCLASS64, ELFDATA2LSB, "mips64" },
+		{ LOONGARCH, ELFCLASS64, ELFDATA2LSB, "loongarch64" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char hint[EXPLAIN_MAX];
+
+		if (strncmp(rows[i].name, here.machine, 4) == 0)
+			continue;
+		write_elf(rows[i].machine, rows[i].class, rows[i].data);
+		format_text(hint, sizeof(hint),
+			    " is made for %s, this machine is %s", rows[i].name,
+			    here.machine);
+		assert_hint(ENOEXEC, hint);
+		/* An emulator may run it: it is not the processor, then. */
+		if (rows[i].data == ELFDATA2LSB)
+			assert_hint(ENOENT, LOADER_HINT);
+	}
+}
+
+static void test_processor_without_a_name_is_no_claim(void **state)
+{
+	static const struct {
+		uint16_t machine;
+		int class, data;
+	} rows[] = {
+		{ EM_NONE, ELFCLASS64, ELFDATA2LSB },
+		{ 0xffff, ELFCLASS64, ELFDATA2LSB },
+		{ EM_SPARC, ELFCLASS32, ELFDATA2MSB },
+		/* The right number, but not the rest. */
+		{ EM_AARCH64, ELFCLASS64, ELFDATA2MSB },
+		{ EM_AARCH64, ELFCLASS32, ELFDATA2LSB },
+		{ EM_X86_64, ELFCLASS32, ELFDATA2LSB }, /* x32 */
+		{ EM_AARCH64, ELFCLASSNONE, ELFDATA2LSB },
+		{ EM_AARCH64, 3, ELFDATA2LSB },
+		{ EM_AARCH64, ELFCLASS64, ELFDATANONE },
+		{ EM_AARCH64, ELFCLASS64, 0xff },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct elf64 program = MAKE_ELF(64, rows[i].machine);
+
+		if (rows[i].class == ELFCLASS32)
+			write_elf(rows[i].machine, rows[i].class, rows[i].data);
+		else if (rows[i].data == ELFDATA2MSB)
+			write_elf(rows[i].machine, ELFCLASS64, ELFDATA2MSB);
+		else {
+			program.header.e_ident[EI_CLASS] =
+				(unsigned char)rows[i].class;
+			program.header.e_ident[EI_DATA] =
+				(unsigned char)rows[i].data;
+			write_program(&program, sizeof(program));
+		}
+		assert_hint(ENOEXEC, NULL);
+		assert_hint(ENOENT, NULL);
+	}
+}
+
+/* Of this machine, if we know one of 64 bits. */
+static struct elf64 make_program(void)
+{
+	return MAKE_ELF(64, machine_here(ELFCLASS64));
+}
+
+static void test_truncated_program_is_no_claim(void **state)
+{
+	const struct elf64 program = make_program();
+	const struct elf64 foreign = MAKE_ELF(
+		64, machine_here(ELFCLASS64) == EM_AARCH64 ? EM_X86_64
+							   : EM_AARCH64);
+	const size_t whole =
+		offsetof(struct elf64, loader) + sizeof("/missing/ld.so");
+	char hint[EXPLAIN_MAX];
+
+	(void)state;
+	for (size_t length = 0; length < sizeof(program); length++) {
+		write_program(&program, length);
+		if (program.header.e_machine != EM_NONE)
+			assert_hint(ENOENT,
+				    length < whole ? NULL : LOADER_HINT);
+		write_program(&foreign, length);
+		assert_int_equal(explain_program(path, ENOEXEC, hint),
+				 length >= sizeof(Elf64_Ehdr));
+	}
+}
+
+static void test_truncated_32_bit_program_is_no_claim(void **state)
+{
+	const struct elf32 program = MAKE_ELF(32, machine_here(ELFCLASS32));
+	const size_t whole =
+		offsetof(struct elf32, loader) + sizeof("/missing/ld.so");
+
+	(void)state;
+	if (program.header.e_machine == EM_NONE)
+		skip();
+	for (size_t length = 0; length < sizeof(program); length++) {
+		write_program(&program, length);
+		assert_hint(ENOENT, length < whole ? NULL : LOADER_HINT);
+	}
+}
+
+/* A number in the program, and one that is too large or too small for it. */
+#define FIELD(field)                                                           \
+	offsetof(struct elf64, field), sizeof(((struct elf64 *)NULL)->field)
+
+static const struct {
+	size_t offset, size;
+	uint64_t value;
+	bool found; /* the loader is, all the same */
+} corruptions[] = {
+	{ FIELD(header.e_phoff), UINT64_MAX, false },
+	{ FIELD(header.e_phoff), INT64_MAX, false },
+	{ FIELD(header.e_phoff), (uint64_t)INT64_MAX + 1, false },
+	{ FIELD(header.e_phoff), 1 << 20, false },
+	{ FIELD(header.e_phoff), 0, false },
+	{ FIELD(header.e_phentsize), 0, false },
+	{ FIELD(header.e_phentsize), 0xffff, false },
+	{ FIELD(header.e_phnum), 0, false },
+	{ FIELD(header.e_phnum), 1, false },
+	{ FIELD(header.e_phnum), 0xffff, true },
+	{ FIELD(segments[1].p_type), PT_NULL, false },
+	{ FIELD(segments[1].p_offset), UINT64_MAX, false },
+	{ FIELD(segments[1].p_offset), INT64_MAX, false },
+	{ FIELD(segments[1].p_offset), 0, false },
+	{ FIELD(segments[1].p_filesz), 0, false },
+	{ FIELD(segments[1].p_filesz), 1, false },
+	{ FIELD(segments[1].p_filesz), 14, false }, /* without its NUL */
+	{ FIELD(segments[1].p_filesz), 256, false },
+	{ FIELD(segments[1].p_filesz), 257, false },
+	{ FIELD(segments[1].p_filesz), UINT32_MAX, false },
+	{ FIELD(segments[1].p_filesz), UINT64_MAX, false },
+	{ FIELD(loader[0]), 'x', false },
+	{ FIELD(loader[0]), '\0', false },
+	{ FIELD(loader[14]), 'x', false },
+};
+
+static void test_corrupted_program_is_no_claim(void **state)
+{
+	(void)state;
+	if (machine_here(ELFCLASS64) == EM_NONE)
+		skip();
+	for (size_t i = 0; i < sizeof(corruptions) / sizeof(corruptions[0]);
+	     i++) {
+		struct elf64 program = make_program();
+
+		/* Little-endian, as it is here. */
+		memcpy((char *)&program + corruptions[i].offset,
+		       &corruptions[i].value, corruptions[i].size);
+		write_program(&program, sizeof(program));
+		assert_hint(ENOENT, corruptions[i].found ? LOADER_HINT : NULL);
+	}
+}
+
+/* The kernel refused it before it looked for the loader. */
+static void test_unfit_program_of_this_machine_is_no_claim(void **state)
+{
+	struct elf64 program = make_program();
+
+	(void)state;
+	if (program.header.e_machine == EM_NONE)
+		skip();
+	program.header.e_type = ET_NONE;
+	write_program(&program, sizeof(program));
+	assert_hint(ENOEXEC, NULL);
+	program.segments[1].p_type = PT_NULL;
+	write_program(&program, sizeof(program));
+	assert_hint(ENOEXEC, NULL);
+}
+
+static void test_refusal_says_what_is_refused(void **state)
+{
+	static const char script[] = "#!/missing/sh\n";
+
+	(void)state;
+	write_program(script, strlen(script));
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_hint(EACCES, " has no execute permission (chmod +x)");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_hint(EACCES, " is a directory");
+	assert_int_equal(rmdir(path), 0);
+	assert_hint(ENOENT, NULL);
+	/* Nobody writes to it: it must not be waited for. */
+	assert_int_equal(mkfifo(path, 0755), 0);
+	assert_hint(EACCES, NULL);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void test_hint_is_cut_where_it_is_too_long(void **state)
+{
+	char hint[EXPLAIN_MAX], name[2 * EXPLAIN_MAX];
+
+	(void)state;
+	memset(name, '/', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	assert_true(explain_program(name, EACCES, hint));
+	assert_int_equal(strlen(hint), EXPLAIN_MAX - 1);
+	assert_true(explain_missing("x", name, hint));
+	assert_int_equal(strlen(hint), EXPLAIN_MAX - 1);
+}
+
+static void test_only_what_is_no_elf_may_be_a_script(void **state)
+{
+	static const struct {
+		const char *text;
+		bool may;
+	} rows[] = {
+		{ "", true },
+		{ "echo hello\n", true },
+		{ "\x7f", true },
+		{ "\x7f"
+		  "EL",
+		  true },
+		{ "\x7f"
+		  "ELF",
+		  false },
+		{ "\x7f"
+		  "ELF\x02\x01\x01",
+		  false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		write_program(rows[i].text, strlen(rows[i].text));
+		assert_int_equal(explain_may_be_script(path), rows[i].may);
+	}
+	assert_true(explain_may_be_script("/missing/program"));
+}
+
+static void test_missing_name_says_where_it_was_looked_for(void **state)
+{
+	static const char blanks[] = "one word with blanks in it: if it is "
+				     "a whole command line, give each part "
+				     "as a word";
+	static const struct {
+		const char *name;
+		const char *hint; /* NULL for none */
+	} rows[] = {
+		{ "x", "not in PATH, /a:/b" },
+		{ "", NULL },
+		{ "/x", NULL },
+		{ "./x", NULL },
+		{ "x/", NULL },
+		{ "echo hello", blanks },
+		{ "/bin/echo hello", blanks },
+		{ "echo\thello", blanks },
+		{ "x\n", blanks },
+		{ " ", blanks },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char hint[EXPLAIN_MAX];
+
+		assert_int_equal(explain_missing(rows[i].name, "/a:/b", hint),
+				 rows[i].hint != NULL);
+		if (rows[i].hint)
+			assert_string_equal(hint, rows[i].hint);
+	}
+}
+
+static void test_death_has_its_usual_causes(void **state)
+{
+	static const char counted[] =
+		": its cgroup counted an out-of-memory kill meanwhile";
+	static const struct {
+		int signum, oom_kills;
+		const char *text;
+	} rows[] = {
+		{ SIGKILL, 1, counted },
+		{ SIGKILL, 1000, counted },
+		{ SIGKILL, 0,
+		  ": no out-of-memory kill was counted; docker stop or the "
+		  "kubelet may have lost patience" },
+		{ SIGKILL, EXPLAIN_UNKNOWN,
+		  ": it may have been out of memory, or docker stop or the "
+		  "kubelet lost patience" },
+		{ SIGSYS, 0, ": seccomp may forbid a system call" },
+		{ SIGBUS, 0, ": a file system, such as /dev/shm, may be full" },
+		{ SIGILL, 0, ": it may need a newer processor" },
+		{ SIGSEGV, 1, "" },
+		{ SIGABRT, EXPLAIN_UNKNOWN, "" },
+		{ SIGTERM, 0, "" },
+		{ 64, 0, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(
+			explain_death(rows[i].signum, rows[i].oom_kills),
+			rows[i].text);
+}
+
+static void test_oom_kills_are_counted_or_unknown(void **state)
+{
+	(void)state;
+	assert_true(explain_oom_kills() >= EXPLAIN_UNKNOWN);
+}
+
+static int make_directory(void **state)
+{
+	(void)state;
+	if (mkdtemp(directory) == NULL || uname(&here) < 0)
+		return -1;
+	format_text(path, sizeof(path), "%s/program", directory);
+	format_text(other, sizeof(other), "%s/other", directory);
+	return 0;
+}
+
+static int remove_directory(void **state)
+{
+	(void)state;
+	(void)unlink(path);
+	(void)unlink(other);
+	return rmdir(directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_script_says_what_it_needs),
+		cmocka_unit_test(test_script_with_carriage_returns_says_so),
+		cmocka_unit_test(test_script_of_a_script_is_followed),
+		cmocka_unit_test(test_script_that_needs_itself_comes_to_an_end),
+		cmocka_unit_test(test_missing_loader_is_named),
+		cmocka_unit_test(
+			test_other_processor_is_named_for_enoexec_only),
+		cmocka_unit_test(test_processor_without_a_name_is_no_claim),
+		cmocka_unit_test(test_truncated_program_is_no_claim),
+		cmocka_unit_test(test_truncated_32_bit_program_is_no_claim),
+		cmocka_unit_test(test_corrupted_program_is_no_claim),
+		cmocka_unit_test(
+			test_unfit_program_of_this_machine_is_no_claim),
+		cmocka_unit_test(test_refusal_says_what_is_refused),
+		cmocka_unit_test(test_hint_is_cut_where_it_is_too_long),
+		cmocka_unit_test(test_only_what_is_no_elf_may_be_a_script),
+		cmocka_unit_test(
+			test_missing_name_says_where_it_was_looked_for),
+		cmocka_unit_test(test_death_has_its_usual_causes),
+		cmocka_unit_test(test_oom_kills_are_counted_or_unknown),
+	};
+
+	return cmocka_run_group_tests_name("explain", tests, make_directory,
+					   remove_directory);
+}

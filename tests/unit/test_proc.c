@@ -1,0 +1,176 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "format.h"
+#include "proc.h"
+
+enum {
+	PATH_SIZE = sizeof("/proc/self/fd/2147483647"),
+};
+
+static int file;
+static char path[PATH_SIZE];
+
+static void write_file(const char *text, size_t length)
+{
+	assert_int_equal(ftruncate(file, 0), 0);
+	assert_int_equal(pwrite(file, text, length, 0), length);
+}
+
+static const struct {
+	const char *text;
+	const char *key;
+	const char *rest; /* NULL: not found */
+} lines[] = {
+	{ "oom 2\noom_kill 1\noom_group_kill 0\n", "oom_kill ", "1" },
+	{ "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n", "oom_kill ", "3" },
+	{ "oom_kill 1\noom_kill 2\n", "oom_kill ", "1" },
+	{ "oom_kill \n", "oom_kill ", "" },
+	{ "oom_kill\n", "oom_kill ", NULL },
+	{ " oom_kill 1\n", "oom_kill ", NULL },
+	{ "", "oom_kill ", NULL },
+	{ "\n\n\noom_kill 1\n", "oom_kill ", "1" },
+	/* It is a line only with its newline. */
+	{ "oom_kill 1", "oom_kill ", NULL },
+	{ "oom_kill 1\noom_kill 2", "oom_kill 2", NULL },
+	/* An empty key: the first line. */
+	{ "sh\n", "", "sh" },
+	{ "\nsh\n", "", "" },
+	{ "sh", "", NULL },
+	{ "", "", NULL },
+	/* A colon: behind the number, whatever that is. */
+	{ "5:memory:/a\n0::/b\n", ":memory:", "/a" },
+	{ "15:memory:/a:memory:/b\n", ":memory:", "/a:memory:/b" },
+	{ "1:name=x:memory:/b\n5:memory:/a\n", ":memory:", "/a" },
+	{ "5:memory\n", ":memory:", NULL },
+	{ "memory\n:memory:/a\n", ":memory:", "/a" },
+	{ "5:memory:/a\n0::/b\n", "0::", "/b" },
+	{ "10::/a\n0::/b\n", "0::", "/b" },
+	{ "5:memory:/a\n0::/b\n", "::", "/b" },
+	{ "5:memory:/a\n0::/b\n", ":", "memory:/a" },
+};
+
+static void test_line_is_found_by_what_it_begins_with(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char rest[PROC_LINE_MAX] = "unchanged";
+		const bool found = lines[i].rest;
+
+		write_file(lines[i].text, strlen(lines[i].text));
+		assert_int_equal(proc_find_line(path, lines[i].key, rest),
+				 found);
+		assert_string_equal(rest, found ? lines[i].rest : "unchanged");
+	}
+}
+
+/* "key", and x up to length, and a newline; then another line. */
+static void write_long_line(size_t length)
+{
+	static char text[4 * PROC_LINE_MAX + 32];
+
+	format_text(text, sizeof(text), "key");
+	memset(text + 3, 'x', length - 3);
+	length += format_text(text + length, sizeof(text) - length,
+			      "\nother 5\n");
+	write_file(text, length);
+}
+
+static void test_line_that_fits_is_found_and_a_longer_one_is_not(void **state)
+{
+	char rest[PROC_LINE_MAX];
+
+	(void)state;
+	for (size_t length = 3; length < 4 * (size_t)PROC_LINE_MAX; length++) {
+		const bool fits = length < PROC_LINE_MAX;
+
+		write_long_line(length);
+		assert_int_equal(proc_find_line(path, "key", rest), fits);
+		if (fits)
+			assert_int_equal(strlen(rest), length - 3);
+	}
+}
+
+static void test_long_line_does_not_hide_the_next(void **state)
+{
+	char rest[PROC_LINE_MAX];
+
+	(void)state;
+	for (size_t length = 3; length < 4 * (size_t)PROC_LINE_MAX; length++) {
+		write_long_line(length);
+		assert_true(proc_find_line(path, "other ", rest));
+		assert_string_equal(rest, "5");
+	}
+}
+
+static void test_line_is_found_wherever_a_read_ends(void **state)
+{
+	static char text[2 * PROC_LINE_MAX];
+	char rest[PROC_LINE_MAX];
+
+	(void)state;
+	for (size_t before = 0; before < PROC_LINE_MAX + 32; before++) {
+		/* Short lines, up to the one that is looked for. */
+		for (size_t i = 0; i < before; i++)
+			text[i] = i % 7 == 6 || i == before - 1 ? '\n' : 'x';
+		write_file(text, before + format_text(text + before,
+						      sizeof(text) - before,
+						      "oom_kill 12\n"));
+		assert_true(proc_find_line(path, "oom_kill ", rest));
+		assert_string_equal(rest, "12");
+	}
+}
+
+static void test_nul_in_a_file_is_no_harm(void **state)
+{
+	static const char text[] = "a\0b\nkey 1\n\0\0\nkey 2\n";
+	static const char zeros[4 * PROC_LINE_MAX];
+	char rest[PROC_LINE_MAX];
+
+	(void)state;
+	for (size_t length = 0; length < sizeof(text); length++) {
+		write_file(text, length);
+		(void)proc_find_line(path, "key ", rest);
+	}
+	write_file(zeros, sizeof(zeros));
+	assert_false(proc_find_line(path, "key ", rest));
+}
+
+static void test_file_that_cannot_be_read_has_no_line(void **state)
+{
+	char rest[PROC_LINE_MAX];
+
+	(void)state;
+	assert_false(proc_find_line("/does/not/exist", "", rest));
+	assert_false(proc_find_line("/", "", rest));
+}
+
+static int make_file(void **state)
+{
+	(void)state;
+	file = memfd_create("lines", MFD_CLOEXEC);
+	format_text(path, sizeof(path), "/proc/self/fd/%d", file);
+	return file < 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_line_is_found_by_what_it_begins_with),
+		cmocka_unit_test(
+			test_line_that_fits_is_found_and_a_longer_one_is_not),
+		cmocka_unit_test(test_long_line_does_not_hide_the_next),
+		cmocka_unit_test(test_line_is_found_wherever_a_read_ends),
+		cmocka_unit_test(test_nul_in_a_file_is_no_harm),
+		cmocka_unit_test(test_file_that_cannot_be_read_has_no_line),
+	};
+
+	return cmocka_run_group_tests_name("proc", tests, make_file, NULL);
+}
