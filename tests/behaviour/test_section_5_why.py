@@ -435,6 +435,15 @@ def test_death_by_a_key_of_the_terminal_is_not_commented(start, mode, place, key
     assert "dumb-init" not in rest_of(started)
 
 
+def test_nor_is_one_that_reached_us_too_where_stdin_is_no_terminal(start, place):
+    started = start("-c", *SLEEPER, terminal=True, place=place,
+                    before=["sh", "-c", 'exec "$@" </dev/null', "sh"])
+    started.expect("ready")
+    started.type("\x03")
+    assert started.status() == 130
+    assert "dumb-init" not in rest_of(started)
+
+
 def test_death_by_what_is_no_key_is_commented_at_a_terminal_too(start, mode, place):
     started = start(*mode, "sh", "-c", "kill -USR1 $$", terminal=True, place=place)
     assert started.status() == 128 + signal.SIGUSR1
