@@ -100,7 +100,7 @@ def test_files_and_directory_are_kept_by_command_and_let_go_by_us(
 
 
 def test_standard_files_stay_open_for_others_to_write_to(start):
-    started = start("sh", "-c", "echo ready; sleep 60")
+    started = start("sh", "-c", "echo ready; exec sleep 60")
     started.expect("ready")
     pathlib.Path(f"/proc/{started.pid}/fd/1").write_text("from outside\n", "ascii")
     started.expect("from outside")
