@@ -36,7 +36,7 @@ static const struct {
 
 struct error_text errors_text(int error)
 {
-	struct error_text result;
+	struct error_text result = { "" };
 
 	format_text(result.text, sizeof(result.text), "error %d", error);
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {

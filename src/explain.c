@@ -41,7 +41,7 @@ struct layout {
 
 #define LAYOUT(bits)                                                           \
 	{                                                                      \
-		bits / 8, offsetof(Elf##bits##_Ehdr, e_phoff),                 \
+		(bits) / 8, offsetof(Elf##bits##_Ehdr, e_phoff),               \
 			offsetof(Elf##bits##_Ehdr, e_phentsize),               \
 			offsetof(Elf##bits##_Ehdr, e_phnum),                   \
 			offsetof(Elf##bits##_Phdr, p_offset),                  \

@@ -182,7 +182,7 @@ struct seconds {
 static struct seconds format_seconds(const struct timeval *time)
 {
 	const int ms = (int)(time->tv_usec / 1000);
-	struct seconds seconds;
+	struct seconds seconds = { "" };
 
 	format_text(seconds.text, sizeof(seconds.text), "%d.%d%d%d",
 		    (int)time->tv_sec, ms / 100, ms / 10 % 10, ms % 10);
