@@ -562,8 +562,8 @@ def inside(request, cgroup):
     return [*cgroup, *NAMESPACE, *names, "sh", "-c", script, "sh"]
 
 
-def test_out_of_memory_kill_is_told_of(run, mode, inside):
-    result = run(*mode, *EATER, before=inside)
+def test_out_of_memory_kill_is_told_of(run, inside):
+    result = run(*EATER, before=inside)
     assert result.stderr == said(
         "COMMAND was killed by SIGKILL, which we did not pass on: its cgroup counted "
         "an out-of-memory kill meanwhile")
