@@ -3,46 +3,55 @@
 #include "errors.h"
 #include "format.h"
 
-/* Those of execve(2), vfork(2), kill(2), open(2) and write(2), errno(3). */
-static const struct {
-	int number;
-	const char *text;
-} errors[] = {
-	{ E2BIG, "Argument list too long" },
-	{ EACCES, "Permission denied" },
-	{ EAGAIN, "Resource temporarily unavailable" },
-	{ EFBIG, "File too large" },
-	{ EFAULT, "Bad address" },
-	{ EINVAL, "Invalid argument" },
-	{ EIO, "Input/output error" },
-	{ EISDIR, "Is a directory" },
-	{ ELIBBAD, "Accessing a corrupted shared library" },
-	{ ELOOP, "Too many levels of symbolic links" },
-	{ EMFILE, "Too many open files" },
-	{ ENAMETOOLONG, "File name too long" },
-	{ ENFILE, "Too many open files in system" },
-	{ ENOENT, "No such file or directory" },
-	{ ENOEXEC, "Exec format error" },
-	{ ENOMEM, "Cannot allocate memory" },
-	{ ENOSPC, "No space left on device" },
-	{ ENOSYS, "Function not implemented" },
-	{ ENOTDIR, "Not a directory" },
-	{ ENXIO, "No such device or address" },
-	{ EPERM, "Operation not permitted" },
-	{ EROFS, "Read-only file system" },
-	{ ESRCH, "No such process" },
-	{ ETXTBSY, "Text file busy" },
-};
-
-struct error_text errors_text(int error)
+const char *errors_text(int error)
 {
-	struct error_text result = { "" };
+	static char other[sizeof("error -2147483648")];
 
-	format_text(result.text, sizeof(result.text), "error %d", error);
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-		if (errors[i].number == error)
-			format_text(result.text, sizeof(result.text), "%s",
-				    errors[i].text);
+	/* What execve, vfork, kill, open and write, all (2), say to us. */
+	switch (error) {
+	case E2BIG:
+		return "Argument list too long";
+	case EACCES:
+		return "Permission denied";
+	case EAGAIN:
+		return "Resource temporarily unavailable";
+	case EFBIG:
+		return "File too large";
+	case EINVAL:
+		return "Invalid argument";
+	case EIO:
+		return "Input/output error";
+	case EISDIR:
+		return "Is a directory";
+	case ELIBBAD:
+		return "Accessing a corrupted shared library";
+	case ELOOP:
+		return "Too many levels of symbolic links";
+	case EMFILE:
+		return "Too many open files";
+	case ENAMETOOLONG:
+		return "File name too long";
+	case ENOENT:
+		return "No such file or directory";
+	case ENOEXEC:
+		return "Exec format error";
+	case ENOMEM:
+		return "Cannot allocate memory";
+	case ENOSPC:
+		return "No space left on device";
+	case ENOTDIR:
+		return "Not a directory";
+	case ENXIO:
+		return "No such device or address";
+	case EPERM:
+		return "Operation not permitted";
+	case EROFS:
+		return "Read-only file system";
+	case ESRCH:
+		return "No such process";
+	case ETXTBSY:
+		return "Text file busy";
 	}
-	return result;
+	format_text(other, sizeof(other), "error %d", error);
+	return other;
 }

@@ -5,11 +5,10 @@
 #ifndef ERRORS_H
 #define ERRORS_H
 
-struct error_text {
-	char text[sizeof("Accessing a corrupted shared library")];
-};
-
-/* For an errno: "Permission denied"; "error 999" for one that is not here. */
-struct error_text errors_text(int error);
+/*
+ * For an errno: "Permission denied"; "error 999" for one that is not here,
+ * which stays until the next such call.
+ */
+const char *errors_text(int error);
 
 #endif

@@ -71,7 +71,7 @@ static const struct machine {
 /* False where it cannot be read; a directory fails with EISDIR, read(2). */
 static bool open_program(struct program *program, const char *path)
 {
-	ssize_t length = -1;
+	ssize_t length;
 
 	/* O_NONBLOCK: nobody may write to a FIFO that we would wait for. */
 	program->file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
@@ -87,10 +87,15 @@ static bool open_program(struct program *program, const char *path)
 	return true;
 }
 
+static bool begins_with(const struct program *program, const char *magic)
+{
+	return strncmp((const char *)program->head, magic, strlen(magic)) == 0;
+}
+
 static bool is_elf(const struct program *program)
 {
 	return program->length >= sizeof(Elf32_Ehdr) &&
-	       memcmp(program->head, ELFMAG, SELFMAG) == 0 &&
+	       begins_with(program, ELFMAG) &&
 	       (program->head[EI_CLASS] == ELFCLASS32 ||
 		(program->head[EI_CLASS] == ELFCLASS64 &&
 		 program->length >= sizeof(Elf64_Ehdr)));
@@ -156,6 +161,17 @@ static bool find_loader(const struct program *program, char name[HEAD_MAX])
 	return false;
 }
 
+/* In bytes, up to a blank. Not by strcspn(3): 200 bytes of the file. */
+static size_t length_of_word(const char *text)
+{
+	size_t length = 0;
+
+	while (text[length] != '\0' && text[length] != ' ' &&
+	       text[length] != '\t' && text[length] != '\n')
+		length++;
+	return length;
+}
+
 /*
  * What the first line names behind "#!", as execve(2) reads it. False if it
  * names nothing, or has no end in what the kernel looks at.
@@ -166,11 +182,11 @@ static bool find_interpreter(struct program *program, char name[HEAD_MAX])
 	const char *start = head + 2;
 	size_t length;
 
-	if (memcmp(head, "#!", 2) != 0)
+	if (!begins_with(program, "#!"))
 		return false;
 	while (*start == ' ' || *start == '\t')
 		start++;
-	length = strcspn(start, " \t\n");
+	length = length_of_word(start);
 	if (length == 0 || start + length == head + HEAD_MAX)
 		return false;
 	format_text(name, length + 1, "%s", start);
@@ -269,7 +285,7 @@ bool explain_program(const char *path, int error, char hint[EXPLAIN_MAX])
 
 bool explain_missing(const char *name, const char *path, char hint[EXPLAIN_MAX])
 {
-	if (name[strcspn(name, " \t\n")] != '\0') {
+	if (name[length_of_word(name)] != '\0') {
 		format_text(hint, EXPLAIN_MAX,
 			    "one word with blanks in it: if it is a whole "
 			    "command line, give each part as a word");
@@ -289,7 +305,7 @@ bool explain_may_be_script(const char *path)
 
 	if (!open_program(&program, path))
 		return true;
-	elf = memcmp(program.head, ELFMAG, SELFMAG) == 0;
+	elf = begins_with(&program, ELFMAG);
 	(void)close(program.file);
 	return !elf && !explain_program(path, ENOEXEC, hint);
 }
@@ -317,10 +333,10 @@ static int count_kills(const char *mounted, const char *line, const char *file)
 
 int explain_oom_kills(void)
 {
-	static const char version1[] = "/sys/fs/cgroup/memory";
-	static const char version2[] = "/sys/fs/cgroup";
-	static const char control[] = "/memory.oom_control";
-	static const char events[] = "/memory.events";
+	const char *const version1 = "/sys/fs/cgroup/memory";
+	const char *const version2 = "/sys/fs/cgroup";
+	const char *const control = "/memory.oom_control";
+	const char *const events = "/memory.events";
 	/* In a container; the root outside has no such file. */
 	int count = count_kills(version2, NULL, events);
 
@@ -336,22 +352,13 @@ int explain_oom_kills(void)
 
 const char *explain_death(int signum, int oom_kills)
 {
-	switch (signum) {
-	case SIGKILL:
-		if (oom_kills > 0)
-			return ": its cgroup counted an out-of-memory kill "
-			       "meanwhile";
-		if (oom_kills == 0)
-			return ": no out-of-memory kill was counted; docker "
-			       "stop or the kubelet may have lost patience";
-		return ": it may have been out of memory, or docker stop or "
-		       "the kubelet lost patience";
-	case SIGSYS:
-		return ": seccomp may forbid a system call";
-	case SIGBUS:
-		return ": a file system, such as /dev/shm, may be full";
-	case SIGILL:
-		return ": it may need a newer processor";
-	}
-	return "";
+	if (signum != SIGKILL)
+		return "";
+	if (oom_kills > 0)
+		return ": its cgroup counted an out-of-memory kill meanwhile";
+	if (oom_kills == 0)
+		return ": no out-of-memory kill was counted; docker stop or "
+		       "the kubelet may have lost patience";
+	return ": it may have been out of memory, or docker stop or the "
+	       "kubelet lost patience";
 }

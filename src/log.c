@@ -84,53 +84,51 @@ static bool put(int file, const char *line, size_t length)
 	return false;
 }
 
-static void say(enum log_level level, const char *line, size_t length)
-{
-	if (!log_says(level) || (level != LOG_ERROR && would_block()))
-		return;
-	/* If it fails, there is nobody left to tell. */
-	(void)put(STDERR_FILENO, line, length);
-}
-
 /* Adds: COMMAND may have left a message there itself. */
-static void add_to_file(const char *line, size_t length)
+static void add_to_file(const char *path, const char *line, size_t length)
 {
 	/* O_NONBLOCK: not to wait for who reads, should it be a FIFO. */
 	const int file = open(
-		file_path,
-		O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY, 0644);
+		path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY,
+		0644);
 
 	if (file < 0 || !put(file, line, length))
-		log_warning("cannot write to %s: %s", file_path,
-			    errors_text(errno).text);
+		log_warning("cannot write to %s: %s", path, errors_text(errno));
 	if (file >= 0)
 		(void)close(file);
 }
 
-void log_say(enum log_level level, const char *format, ...)
+/* To stderr, if the level is said, and to the file at path, if not "". */
+static void say(enum log_level level, const char *path, const char *format,
+		va_list list)
 {
 	char line[LOG_LINE_MAX];
-	va_list list;
 	size_t length;
 
-	if (!log_says(level))
+	if (!log_says(level) && *path == '\0')
 		return;
-	va_start(list, format);
 	length = log_format(line, format, list);
+	/* If it fails, there is nobody left to tell. */
+	if (log_says(level) && (level == LOG_ERROR || !would_block()))
+		(void)put(STDERR_FILENO, line, length);
+	if (*path)
+		add_to_file(path, line, length);
+}
+
+void log_say(enum log_level level, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	say(level, "", format, list);
 	va_end(list);
-	say(level, line, length);
 }
 
 void log_why(enum log_level level, const char *format, ...)
 {
-	char line[LOG_LINE_MAX];
 	va_list list;
-	size_t length;
 
 	va_start(list, format);
-	length = log_format(line, format, list);
+	say(level, file_path, format, list);
 	va_end(list);
-	say(level, line, length);
-	if (*file_path)
-		add_to_file(line, length);
 }

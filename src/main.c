@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 
 	/* First of all: PID 1 loses a signal that is not blocked. */
 	if (!signals_take_over(&inherited)) {
-		log_error("cannot block signals: %s", errors_text(errno).text);
+		log_error("cannot block signals: %s", errors_text(errno));
 		return EXIT_FAILURE;
 	}
 	status = options_parse(&options, argc, argv);

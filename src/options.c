@@ -63,7 +63,7 @@ enum {
 	FIELD_MAX = 16,   /* one of FROM:TO, with the NUL behind it */
 };
 
-static const char usage[] =
+static const char *const usage =
 	"Usage: dumb-init [OPTION]... [--] COMMAND [ARG]...\n"
 	"       dumb-init [OPTION]... --pause\n"
 	"\n"
@@ -71,7 +71,7 @@ static const char usage[] =
 	"it, collects orphaned processes, and ends with its status.\n"
 	"\n";
 
-static const char environment[] =
+static const char *const environment =
 	"\n"
 	"A signal is a number, 1 to 64, or a name: TERM, SIGTERM, RTMIN+3.\n"
 	"A duration is in seconds, or has a unit: 10, 0.5, 500ms, 2m, 1h.\n"
@@ -81,7 +81,7 @@ static const char environment[] =
 	"As tini or catatonit: a new group, but signals go to COMMAND alone\n"
 	"unless -g or TINI_KILL_PROCESS_GROUP is given.\n";
 
-static const char license[] = LICENSE_TEXT;
+static const char *const license = LICENSE_TEXT;
 
 /* On stdout; false if it did not get there. */
 static bool print(const char *text)

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 enum {
-	PROC_LINE_MAX = 256, /* bytes, with a NUL in place of the newline */
+	PROC_LINE_MAX = 512, /* bytes, with a NUL in place of the newline */
 };
 
 /*

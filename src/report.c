@@ -145,7 +145,7 @@ void report_refusal(const struct actions *actions, pid_t command, int error)
 	format_target(target, actions->target, command);
 	log_warning("cannot pass %s on to %s: %s",
 		    signals_name(actions->signum).text, target,
-		    errors_text(error).text);
+		    errors_text(error));
 }
 
 void report_death(const struct options *options, const siginfo_t *dead,
@@ -191,6 +191,8 @@ static struct seconds format_seconds(const struct timeval *time)
 
 void report_usage(const struct rusage *usage)
 {
+	if (!log_says(LOG_VERBOSE))
+		return;
 	log_verbose("COMMAND took %s s user, %s s system, %d KiB at most",
 		    format_seconds(&usage->ru_utime).text,
 		    format_seconds(&usage->ru_stime).text,

@@ -1,5 +1,4 @@
 #include <string.h>
-#include <strings.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,30 +35,46 @@ static const struct {
 	int signum;
 } synonyms[] = { { "IOT", SIGABRT }, { "CLD", SIGCHLD }, { "POLL", SIGIO } };
 
+/*
+ * What is behind name, which is in upper case, if text begins with it in either
+ * case; else NULL. libc's for that are five times as long.
+ */
+static const char *behind(const char *text, const char *name)
+{
+	for (; *name != '\0'; text++, name++) {
+		const bool lower = *text >= 'a' && *text <= 'z';
+
+		if ((lower ? *text - 'a' + 'A' : *text) != *name)
+			return NULL;
+	}
+	return text;
+}
+
 /* "RTMIN", "RTMIN+N", "RTMAX" or "RTMAX-N". */
 static int parse_realtime(const char *text)
 {
 	const int last = SIGNALS_RTMAX - SIGNALS_RTMIN;
-	bool from_min = strncasecmp(text, "RTMIN", 5) == 0;
+	const char *from_min = behind(text, "RTMIN");
+	const char *rest = from_min ? from_min : behind(text, "RTMAX");
 	int offset = 0;
 
-	if (!from_min && strncasecmp(text, "RTMAX", 5) != 0)
+	if (rest == NULL)
 		return SIGNALS_NONE;
-	text += 5;
-	if (*text != '\0') {
-		if (*text != (from_min ? '+' : '-'))
+	if (*rest != '\0') {
+		if (*rest != (from_min ? '+' : '-'))
 			return SIGNALS_NONE;
-		offset = numbers_parse(text + 1, last);
+		offset = numbers_parse(rest + 1, last);
 		if (offset < 0)
 			return SIGNALS_NONE;
 	}
 	return from_min ? SIGNALS_RTMIN + offset : SIGNALS_RTMAX - offset;
 }
 
-/* By the other function of libc that does it, as one is enough to carry. */
 static bool is_name(const char *text, const char *name)
 {
-	return *text != '\0' && strncasecmp(text, name, SIZE_MAX) == 0;
+	const char *rest = behind(text, name);
+
+	return *text != '\0' && rest && *rest == '\0';
 }
 
 int signals_parse(const char *text)
@@ -68,7 +83,7 @@ int signals_parse(const char *text)
 
 	if (signum >= 0)
 		return signum == 0 ? SIGNALS_NONE : signum;
-	if (strncasecmp(text, "SIG", 3) == 0)
+	if (behind(text, "SIG"))
 		text += 3;
 	for (signum = 1; signum < NAMES; signum++) {
 		/* A gap in the table is an empty name, and so no match. */
@@ -135,29 +150,28 @@ static long set_mask(const uint64_t *mask, uint64_t *old)
 		       sizeof(*mask));
 }
 
+/* libc's takes 1 KB of a static musl program, for signal handlers. */
+static long set_action(int signum, const struct signals_action *action,
+		       struct signals_action *old)
+{
+	return syscall(SYS_rt_sigaction, signum, action, old, sizeof(uint64_t));
+}
+
 bool signals_take_over(struct inherited *inherited)
 {
 	const uint64_t all = SIGNALS_ALL;
-	const struct sigaction standard = { .sa_handler = SIG_DFL };
-	struct sigaction before;
+	const struct signals_action standard = { { 0 } };
 
-	if (set_mask(&all, &inherited->mask) < 0)
-		return false;
-	/* Ignored, it would make the kernel throw exit statuses away, wait(2).
-	 */
-	if (sigaction(SIGCHLD, &standard, &before) < 0)
-		return false;
-	inherited->ignores_sigchld = before.sa_handler == SIG_IGN;
-	return true;
+	/* Ignored, SIGCHLD would make the kernel throw exit statuses away,
+	 * wait(2). */
+	return set_mask(&all, &inherited->mask) == 0 &&
+	       set_action(SIGCHLD, &standard, &inherited->sigchld) == 0;
 }
 
 void signals_hand_back(const struct inherited *inherited)
 {
-	const struct sigaction ignore = { .sa_handler = SIG_IGN };
-
 	/* Both calls have worked in signals_take_over. */
-	if (inherited->ignores_sigchld)
-		(void)sigaction(SIGCHLD, &ignore, NULL);
+	(void)set_action(SIGCHLD, &inherited->sigchld, NULL);
 	(void)set_mask(&inherited->mask, NULL);
 }
 

@@ -69,10 +69,18 @@ enum {
 bool signals_rewrite(struct rewrites *rewrites, const char *from,
 		     const char *to);
 
+/*
+ * What rt_sigaction(2) says of a signal. It lies differently from processor to
+ * processor; all zero is SIG_DFL on each, and more we need not know.
+ */
+struct signals_action {
+	unsigned long words[8];
+};
+
 /* What we were started with, to be COMMAND's again. */
 struct inherited {
 	uint64_t mask;
-	bool ignores_sigchld;
+	struct signals_action sigchld;
 };
 
 /*

@@ -169,10 +169,12 @@ static bool next_candidate(char *candidate, size_t size, const char **list,
 {
 	while (*list) {
 		const char *directory = *list;
-		size_t length = strcspn(directory, ":");
+		const char *colon = strchr(directory, ':');
+		size_t length =
+			colon ? (size_t)(colon - directory) : strlen(directory);
 		const char *slash = length == 0 ? "" : "/";
 
-		*list = directory[length] ? directory + length + 1 : NULL;
+		*list = colon ? colon + 1 : NULL;
 		if (length + strlen(name) + sizeof("/") > size)
 			continue;
 		memcpy(candidate, directory, length);
@@ -278,7 +280,7 @@ __attribute__((noinline)) static int say_why(const struct start *start)
 	const bool missing = start->error == ENOENT || start->error == ENOTDIR;
 	char hint[EXPLAIN_MAX];
 
-	log_why(LOG_ERROR, "%s: %s", name, errors_text(start->error).text);
+	log_why(LOG_ERROR, "%s: %s", name, errors_text(start->error));
 	/* A script is there even if its interpreter is not. */
 	if (!missing || search(start, look) == 0) {
 		(void)search(start, say_hint);
@@ -341,6 +343,12 @@ static pid_t start_command(struct start *start)
 }
 #endif
 
+/* prctl(2), whose wrapper in libc takes more room than the call. */
+static void set_attribute(int attribute, int value)
+{
+	(void)syscall(SYS_prctl, attribute, (long)value, 0L, 0L, 0L);
+}
+
 pid_t spawn(const struct options *options, const struct inherited *inherited,
 	    int *status)
 {
@@ -348,9 +356,9 @@ pid_t spawn(const struct options *options, const struct inherited *inherited,
 	pid_t pid;
 
 	/* Not needed as PID 1; there, and before Linux 3.4, no matter. */
-	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	set_attribute(PR_SET_CHILD_SUBREAPER, 1);
 	if (options->parent_death_signal != 0)
-		(void)prctl(PR_SET_PDEATHSIG, options->parent_death_signal);
+		set_attribute(PR_SET_PDEATHSIG, options->parent_death_signal);
 	if (options->mode == MODE_PAUSE) {
 		let_go();
 		return SPAWN_NOBODY;
@@ -362,7 +370,7 @@ pid_t spawn(const struct options *options, const struct inherited *inherited,
 	pid = start_command(&start);
 	if (pid < 0) {
 		log_why(LOG_ERROR, "cannot start a process for %s: %s",
-			options->command[0], errors_text(errno).text);
+			options->command[0], errors_text(errno));
 		*status = STATUS_NO_PROCESS;
 		return SPAWN_FAILED;
 	}

@@ -18,11 +18,11 @@
 
 struct supervisor {
 	struct lifecycle lifecycle;
-	pid_t command;      /* 0 when it has been collected, or is none */
-	siginfo_t held;     /* what came with the signal that is held back */
-	uint64_t passed_on; /* the set of signals that COMMAND has from us */
-	int oom_kills;      /* of our cgroup, before COMMAND */
-	bool strangers;     /* of all the rest none is our child */
+	pid_t command;  /* 0 when it has been collected, or is none */
+	siginfo_t held; /* what came with the signal that is held back */
+	uint64_t got;   /* the set of signals that we know COMMAND got */
+	int oom_kills;  /* of our cgroup, before COMMAND */
+	bool strangers; /* of all the rest none is our child */
 };
 
 static bool send_with_value(pid_t pid, int signum, const siginfo_t *value)
@@ -61,7 +61,7 @@ static void pass_on(struct supervisor *supervisor,
 	 * the zombie that refuses.
 	 */
 	if (send(supervisor, actions, info))
-		supervisor->passed_on |= SIGNALS_BIT(actions->signum);
+		supervisor->got |= SIGNALS_BIT(actions->signum);
 	else if (info || actions->wake)
 		report_refusal(actions, supervisor->command, errno);
 }
@@ -113,7 +113,7 @@ static void handle(struct supervisor *supervisor, const struct event *event,
 		info = &supervisor->held;
 	report_actions(event, info, &actions, supervisor->command);
 	if (event->reached_command)
-		supervisor->passed_on |= SIGNALS_BIT(event->signum);
+		supervisor->got |= SIGNALS_BIT(event->signum);
 	if (actions.lend_terminal)
 		terminal_hand_over(getpgrp(), supervisor->command);
 	if (actions.signum != 0)
@@ -179,7 +179,7 @@ static void explain_end(const struct supervisor *supervisor,
 	if (dead->si_code == CLD_EXITED)
 		return;
 	signal = SIGNALS_BIT(dead->si_status);
-	if ((signal & supervisor->passed_on) ||
+	if ((signal & supervisor->got) ||
 	    ((signal & keys) && isatty(STDIN_FILENO)))
 		return;
 	report_cause(dead, signal == SIGNALS_BIT(SIGKILL)
@@ -226,7 +226,8 @@ static bool reap(struct supervisor *supervisor)
 		command = dead.si_pid == supervisor->command;
 		if (command)
 			handle_end(supervisor, &dead);
-		(void)wait4(dead.si_pid, NULL, WNOHANG | __WALL, &usage);
+		(void)wait4(dead.si_pid, NULL, WNOHANG | __WALL,
+			    command ? &usage : NULL);
 		if (command)
 			report_usage(&usage);
 	}

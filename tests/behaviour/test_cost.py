@@ -140,8 +140,7 @@ def test_memory_of_the_idle_program(start, helper, mode):
         dirty.append(int(fields["Private_Dirty:"]))
         end_tree(started.popen.pid)
     print(f"{sorted(resident)} kB resident, {sorted(dirty)} private and dirty")
-    # Of the 40 that were wished for: docs/design.md says why.
-    assert statistics.median(resident) <= 44
+    assert statistics.median(resident) <= 40
     assert statistics.median(dirty) <= 12
 
 

@@ -314,9 +314,6 @@ SIGKILL_UNEXPLAINED = (
     "patience")
 SIGKILL_UNKNOWN = (
     ": it may have been out of memory, or docker stop or the kubelet lost patience")
-MORE = {signal.SIGSYS: ": seccomp may forbid a system call",
-        signal.SIGBUS: ": a file system, such as /dev/shm, may be full",
-        signal.SIGILL: ": it may need a newer processor"}
 
 
 def name_of(signum):
@@ -345,7 +342,7 @@ def without_core():
 def death(signum, core=False):
     """The lines that may tell of it."""
     more = [SIGKILL_UNEXPLAINED, SIGKILL_UNKNOWN] if signum == signal.SIGKILL \
-        else [MORE.get(signum, "")]
+        else [""]
     core = ", core dumped" if core else ""
     return [f"COMMAND was killed by {name_of(signum)}, which we did not pass on"
             f"{core}{each}" for each in more]
@@ -584,6 +581,34 @@ def test_out_of_memory_kill_of_another_tells_nothing_of_another_signal(run, insi
     result = run("sh", "-c", '"$@" 2>/dev/null; kill -TERM $$', "sh", *EATER,
                  before=inside)
     assert result.stderr == said(*death(signal.SIGTERM))
+
+
+EVENTS = "low 0\nhigh 0\nmax 12\noom 3\noom_kill {}\noom_group_kill 9\n"
+NO_OOM_KILL, OOM_KILL = SIGKILL_UNEXPLAINED, (
+    ": its cgroup counted an out-of-memory kill meanwhile")
+
+
+@pytest.mark.parametrize("first, last, more", [
+    (EVENTS.format(0), EVENTS.format(1), OOM_KILL),
+    (EVENTS.format(7), EVENTS.format(9), OOM_KILL),
+    (EVENTS.format(7), EVENTS.format(7), NO_OOM_KILL),
+    (EVENTS.format(7), EVENTS.format(0), SIGKILL_UNKNOWN),
+    (EVENTS.format("x"), EVENTS.format(1), SIGKILL_UNKNOWN),
+    (EVENTS.format(1), "", SIGKILL_UNKNOWN), ("", EVENTS.format(1), SIGKILL_UNKNOWN),
+    ("oom_kill 1", "oom_kill 2", SIGKILL_UNKNOWN),
+    ("x" * 9999 + " oom_kill 0\n", "x" * 9999 + " oom_kill 1\n", SIGKILL_UNKNOWN)],
+    ids=range(9))
+def test_counts_of_version_2_are_read_as_the_kernel_writes_them(run, tmp_path, first,
+                                                               last, more):
+    """In files of ours, as a container sees them: they are there with any kernel."""
+    (tmp_path / "memory.events").write_text(first)
+    (tmp_path / "last").write_text(last)
+    result = run("sh", "-c", "cat /sys/fs/cgroup/last >/sys/fs/cgroup/memory.events; "
+                 "kill -KILL $$", before=[
+                     "unshare", "--mount", "sh", "-c",
+                     f'mount --bind {tmp_path} /sys/fs/cgroup && exec "$@"', "sh"])
+    assert result.stderr == said(
+        f"COMMAND was killed by SIGKILL, which we did not pass on{more}")
 
 
 # --termination-log

@@ -12,16 +12,14 @@
 static void test_text_is_that_of_the_c_library(void **state)
 {
 	static const int known[] = {
-		E2BIG,  EACCES,  EAGAIN, EFAULT, EINVAL,       EIO,
-		EISDIR, ELIBBAD, ELOOP,  EMFILE, ENAMETOOLONG, ENFILE,
-		ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENOSYS,       ENOTDIR,
-		ENXIO,  EPERM,   EROFS,  ESRCH,  ETXTBSY,
+		E2BIG,   EACCES, EAGAIN,  EFBIG,  EINVAL,       EIO,    EISDIR,
+		ELIBBAD, ELOOP,  EMFILE,  ENOENT, ENAMETOOLONG, ENOMEM, ENOEXEC,
+		ENOSPC,  ENXIO,  ENOTDIR, EPERM,  EROFS,        ESRCH,  ETXTBSY,
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		assert_string_equal(errors_text(known[i]).text,
-				    strerror(known[i]));
+		assert_string_equal(errors_text(known[i]), strerror(known[i]));
 }
 
 static void test_every_other_error_is_its_number(void **state)
@@ -39,8 +37,7 @@ static void test_every_other_error_is_its_number(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_string_equal(errors_text(rows[i].error).text,
-				    rows[i].text);
+		assert_string_equal(errors_text(rows[i].error), rows[i].text);
 }
 
 /* One that is added to the table but not above has to be right, too. */
@@ -48,10 +45,10 @@ static void test_no_text_is_wrong(void **state)
 {
 	(void)state;
 	for (int error = 1; error < 200; error++) {
-		const struct error_text text = errors_text(error);
+		const char *text = errors_text(error);
 
-		if (strncmp(text.text, "error ", 6) != 0)
-			assert_string_equal(text.text, strerror(error));
+		if (strncmp(text, "error ", 6) != 0)
+			assert_string_equal(text, strerror(error));
 	}
 }
 
