@@ -99,8 +99,8 @@ static void add_to_file(const char *path, const char *line, size_t length)
 }
 
 /* To stderr, if the level is said, and to the file at path, if not "". */
-static void say(enum log_level level, const char *path, const char *format,
-		va_list list)
+__attribute__((format(printf, 3, 0))) static void
+say(enum log_level level, const char *path, const char *format, va_list list)
 {
 	char line[LOG_LINE_MAX];
 	size_t length;
