@@ -592,6 +592,53 @@ static void test_variable_is_read_before_the_words(void **state)
 	}
 }
 
+static void test_termination_log_is_a_whole_path_that_fits(void **state)
+{
+	char fits[TERMINATION_LOG_MAX], longer[TERMINATION_LOG_MAX + 1];
+	char fits_word[sizeof("--term=") + sizeof(fits)] = "--term=";
+	char longer_word[sizeof("--term=") + sizeof(longer)] = "--term=";
+	const struct {
+		const char *words[WORDS_MAX];
+		const char *path; /* NULL: an error */
+	} rows[] = {
+		{ { "x" }, "" },
+		{ { "--termination-log", "x" }, "/dev/termination-log" },
+		{ { "--term", "x" }, "/dev/termination-log" },
+		{ { "--termination-log=/a b", "x" }, "/a b" },
+		{ { "--term=/a", "--term=/b", "x" }, "/b" },
+		{ { "--term=/a", "--term", "x" }, "/dev/termination-log" },
+		{ { fits_word, "x" }, fits },
+		{ { longer_word, "x" }, NULL },
+		{ { "--termination-log=", "x" }, NULL },
+		{ { "--termination-log=a", "x" }, NULL },
+		{ { "--termination-log=./a", "x" }, NULL },
+		{ { "--termination-logs", "x" }, NULL },
+		/* No letter stands for it, whatever the table says. */
+		{ { "-\1/a", "x" }, NULL },
+	};
+	struct options options;
+
+	(void)state;
+	memset(fits, '/', sizeof(fits) - 1);
+	fits[sizeof(fits) - 1] = '\0';
+	memset(longer, '/', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	strcat(fits_word, fits);
+	strcat(longer_word, longer);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const int status = parse(&options, rows[i].words);
+
+		assert_int_equal(status,
+				 rows[i].path ? OPTIONS_RUN : EXIT_FAILURE);
+		if (rows[i].path)
+			assert_string_equal(options.termination_log,
+					    rows[i].path);
+	}
+	setenv("DUMB_INIT_OPTIONS", "--term=/a", 1);
+	assert_int_equal(parse(&options, rows[0].words), OPTIONS_RUN);
+	assert_string_equal(options.termination_log, "/a");
+}
+
 static void test_variable_of_any_length_is_read(void **state)
 {
 	const char *const words[WORDS_MAX] = { "x" };
@@ -634,6 +681,9 @@ int main(void)
 		cmocka_unit_test(test_name_gives_defaults_and_no_more),
 		cmocka_unit_test_teardown(
 			test_tini_variables_count_for_those_who_had_them,
+			clear_environment),
+		cmocka_unit_test_teardown(
+			test_termination_log_is_a_whole_path_that_fits,
 			clear_environment),
 		cmocka_unit_test_teardown(
 			test_variable_is_read_before_the_words,
