@@ -98,37 +98,40 @@ static void add_to_file(const char *path, const char *line, size_t length)
 		(void)close(file);
 }
 
-/* To stderr, if the level is said, and to the file at path, if not "". */
-__attribute__((format(printf, 3, 0))) static void
-say(enum log_level level, const char *path, const char *format, va_list list)
-{
-	char line[LOG_LINE_MAX];
-	size_t length;
+/* The line that is being said. */
+static char line[LOG_LINE_MAX];
 
-	if (!log_says(level) && *path == '\0')
-		return;
-	length = log_format(line, format, list);
+/* Words the line and, if the level is said, writes it. Returns its length. */
+__attribute__((format(printf, 2, 0))) static size_t
+say(enum log_level level, const char *format, va_list list)
+{
+	const size_t length = log_format(line, format, list);
+
 	/* If it fails, there is nobody left to tell. */
 	if (log_says(level) && (level == LOG_ERROR || !would_block()))
 		(void)put(STDERR_FILENO, line, length);
-	if (*path)
-		add_to_file(path, line, length);
+	return length;
 }
 
 void log_say(enum log_level level, const char *format, ...)
 {
 	va_list list;
 
+	if (!log_says(level))
+		return;
 	va_start(list, format);
-	say(level, "", format, list);
+	(void)say(level, format, list);
 	va_end(list);
 }
 
 void log_why(enum log_level level, const char *format, ...)
 {
 	va_list list;
+	size_t length;
 
 	va_start(list, format);
-	say(level, file_path, format, list);
+	length = say(level, format, list);
 	va_end(list);
+	if (*file_path)
+		add_to_file(file_path, line, length);
 }

@@ -177,7 +177,8 @@ static bool next_candidate(char *candidate, size_t size, const char **list,
 		*list = colon ? colon + 1 : NULL;
 		if (length + strlen(name) + sizeof("/") > size)
 			continue;
-		memcpy(candidate, directory, length);
+		/* Cut off at the colon. */
+		format_text(candidate, length + 1, "%s", directory);
 		format_text(candidate + length, size - length, "%s%s", slash,
 			    name);
 		return true;

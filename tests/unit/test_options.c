@@ -594,9 +594,8 @@ static void test_variable_is_read_before_the_words(void **state)
 
 static void test_termination_log_is_a_whole_path_that_fits(void **state)
 {
-	char fits[TERMINATION_LOG_MAX], longer[TERMINATION_LOG_MAX + 1];
-	char fits_word[sizeof("--term=") + sizeof(fits)] = "--term=";
-	char longer_word[sizeof("--term=") + sizeof(longer)] = "--term=";
+	char fits[sizeof("--term=") - 1 + TERMINATION_LOG_MAX] = "--term=";
+	char longer[sizeof(fits) + 1] = "--term=";
 	const struct {
 		const char *words[WORDS_MAX];
 		const char *path; /* NULL: an error */
@@ -607,8 +606,8 @@ static void test_termination_log_is_a_whole_path_that_fits(void **state)
 		{ { "--termination-log=/a b", "x" }, "/a b" },
 		{ { "--term=/a", "--term=/b", "x" }, "/b" },
 		{ { "--term=/a", "--term", "x" }, "/dev/termination-log" },
-		{ { fits_word, "x" }, fits },
-		{ { longer_word, "x" }, NULL },
+		{ { fits, "x" }, fits + sizeof("--term=") - 1 },
+		{ { longer, "x" }, NULL },
 		{ { "--termination-log=", "x" }, NULL },
 		{ { "--termination-log=a", "x" }, NULL },
 		{ { "--termination-log=./a", "x" }, NULL },
@@ -619,12 +618,11 @@ static void test_termination_log_is_a_whole_path_that_fits(void **state)
 	struct options options;
 
 	(void)state;
-	memset(fits, '/', sizeof(fits) - 1);
-	fits[sizeof(fits) - 1] = '\0';
-	memset(longer, '/', sizeof(longer) - 1);
-	longer[sizeof(longer) - 1] = '\0';
-	strcat(fits_word, fits);
-	strcat(longer_word, longer);
+	for (size_t i = strlen(longer); i < sizeof(longer) - 1; i++) {
+		longer[i] = '/';
+		if (i < sizeof(fits) - 1)
+			fits[i] = '/';
+	}
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const int status = parse(&options, rows[i].words);
 
