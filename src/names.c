@@ -2,14 +2,17 @@
 
 #include "names.h"
 
-/* dockerd reads this from its docker-init, "git." and all. */
+/*
+ * dockerd reads the lines of its init, whatever its name is, but for the name
+ * of the program: it wants " - git." and a commit.
+ */
 static const char tini_version[] =
 	"tini version " VERSION " - git." COMMIT "\n";
 
 /* The first is for every name that is not here. */
 static const struct name names[] = {
 	{ "dumb-init", MODE_SESSION, TARGET_GROUP, false,
-	  "dumb-init v" VERSION "\n" },
+	  "dumb-init v" VERSION " - git." COMMIT "\n" },
 	{ "docker-init", MODE_SESSION, TARGET_GROUP, false, tini_version },
 	{ "podman-init", MODE_SESSION, TARGET_GROUP, false, tini_version },
 	{ "tini", MODE_GROUP, TARGET_COMMAND, true, tini_version },

@@ -11,7 +11,7 @@
 #include "options.h"
 
 struct name {
-	const char *text;
+	char text[sizeof("docker-init")]; /* none is longer */
 	enum mode mode; /* until an option says otherwise; so target */
 	enum target target;
 	bool heeds_tini_variables;
