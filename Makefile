@@ -3,6 +3,7 @@
 # make BUILD=DIR  everything into DIR
 # make demo       what it is for, as PID 1, before your eyes
 # make test       every test; installs what they need
+# make test-engines  Docker, Podman, containerd and runc, as root
 # make fuzz       what we read, with libFuzzer; FUZZ_SECONDS=60 each
 # make install    into $(DESTDIR)$(PREFIX); install-links: its other names, too
 
@@ -95,6 +96,18 @@ test:
 	@$(GLIBC) -s run-units
 	@$(GLIBC) -s behaviour INITS="$(BOTH)"
 
+# The musl build, as PID 1 of real containers. Nothing of what runs already on
+# this machine is used or touched.
+test-engines:
+	@tools/need gcc libc6-dev musl-tools python3-pytest \
+		python3-pytest-timeout python3-pytest-xdist python3-psutil \
+		python3-pexpect podman runc docker.io containerd busybox-static \
+		iproute2
+	@$(MUSL) -s
+	@$(GLIBC) -s helpers
+	@tests/run-engines $(BUILD)/musl/dumb-init $(BUILD)/glibc/helpers \
+		$(PYTEST_ARGS)
+
 units: $(UNITS)
 
 # A test of one module sees all of them but main.
@@ -156,5 +169,5 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: install install-links demo test units run-units helpers behaviour bench \
+.PHONY: install install-links demo test test-engines units run-units helpers behaviour bench \
 	fuzz format clean

@@ -1,0 +1,195 @@
+"""What the tests with real engines share: a container, with the init in each of
+the places where an engine's user can put it.
+
+A test that takes `engine` runs for each of PLACES; tests/run-engines has started
+the daemons and imported the images:
+
+    plain      a busybox root file system, with the built tests/helpers in /helpers
+    dumb-init  the same, with /usr/bin/dumb-init as its ENTRYPOINT
+"""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import time
+import uuid
+
+import pexpect
+import psutil
+import pytest
+
+from watch import TIMEOUT, wait_until
+
+ENGINES = pathlib.Path(os.environ["ENGINES"])
+CGROUP = os.environ["ENGINES_CGROUP"]
+PATIENCE = 10  # seconds from SIGTERM to SIGKILL in `docker stop`, `podman stop`
+AT_ONCE = 5    # seconds; far less than that, and enough for a busy machine
+
+
+def docker(name):
+    return ["docker", "-H", f"unix://{ENGINES}/{name}.sock"]
+
+
+PODMAN = ["podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs",
+          "--root", f"{ENGINES}/podman", "--runroot", "/run/podman"]
+NO_NETWORK = ["--network", "none"]
+# Podman would raise the limits further than a machine of ours may let it.
+PODMAN_RUN = [*NO_NETWORK, "--cgroup-parent", f"/{CGROUP}",
+              "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]
+
+
+class Engine:
+    """An engine's client, and the init in one place."""
+
+    def __init__(self, command, run_options, image, path):
+        self.command = command          # of the client
+        self.run_options = run_options  # always given to `run`
+        self.image = image              # which has the init, or has not
+        self.path = path                # of the init in the container
+        self.names = []                 # of containers
+
+    @property
+    def name(self):
+        return self.command[0]
+
+    def __call__(self, *words, **options):
+        """Runs the client; check=False if it may fail."""
+        options = {"check": True, "stdin": subprocess.DEVNULL, "text": True,
+                   "capture_output": True, "timeout": 60} | options
+        result = subprocess.run([*self.command, *words], **options)
+        return result
+
+    def run_words(self, *words, options=(), init="", image=None):
+        """The words of the client for `run`, and the name of the container.
+
+        init: options of the init. image: another one, without our init."""
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        self.names.append(name)
+        place = self.run_options
+        if image is not None:
+            place = [word for word in place if not word.startswith("--init")]
+        return name, [*self.command, "run", "--name", name, *place,
+                      "--env", f"DUMB_INIT_OPTIONS={init}", *options,
+                      image or self.image, *words]
+
+    def run(self, *words, timeout=60, stdin=subprocess.DEVNULL, **where):
+        """Runs a container in the foreground until it ends; as subprocess.run."""
+        _, command = self.run_words(*words, **where)
+        data = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}
+        return subprocess.run(command, text=True, capture_output=True, check=False,
+                              timeout=timeout, **data)
+
+    def start(self, *words, **where):
+        """Starts a container in the background."""
+        name, command = self.run_words(*words, **where)
+        command.insert(command.index("run") + 1, "--detach")
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL,
+                       capture_output=True, timeout=60)
+        return Container(self, name)
+
+    def terminal(self, *words, options=("-it",), **where):
+        """Starts a container in the foreground on a terminal: that, pexpect's,
+        and the container."""
+        name, command = self.run_words(*words, options=options, **where)
+        return self.on_terminal(command), Container(self, name)
+
+    @staticmethod
+    def on_terminal(command, **options):
+        spawned = pexpect.spawn(command[0], command[1:], timeout=TIMEOUT,
+                                encoding="utf-8", **options)
+        spawned.delaybeforesend = None
+        return spawned
+
+
+class Container:
+    def __init__(self, engine, name):
+        self.engine = engine
+        self.name = name
+
+    @property
+    def state(self):
+        """What `inspect` says of it; {} before it is there."""
+        result = self.engine("inspect", "--format", "{{json .State}}", self.name,
+                             check=False)
+        return json.loads(result.stdout) if result.returncode == 0 else {}
+
+    @property
+    def pid(self):
+        """The PID of the container's PID 1, as we see it."""
+        return wait_until(lambda: self.state.get("Pid"), "the container")
+
+    def processes(self):
+        """All in it, as psutil has them, but for PID 1; zombies included."""
+        namespace = os.readlink(f"/proc/{self.pid}/ns/pid")
+        inside = []
+        for process in psutil.process_iter():
+            try:
+                if os.readlink(f"/proc/{process.pid}/ns/pid") == namespace:
+                    inside.append(process)
+            except OSError:
+                # A zombie has no namespaces any more.
+                if process.ppid() == self.pid:
+                    inside.append(process)
+        return [process for process in inside if process.pid != self.pid]
+
+    def logs(self):
+        result = self.engine("logs", self.name)
+        return result.stdout + result.stderr
+
+    def wait_for(self, pattern):
+        """Waits until the log has it; returns the match."""
+        return wait_until(lambda: re.search(pattern, self.logs(), re.M), pattern)
+
+    def exec(self, *words, options=(), **how):
+        return self.engine("exec", *options, self.name, *words, **how)
+
+    def kill(self, signal):
+        self.engine("kill", "--signal", str(signal), self.name)
+
+    def stop(self, patience=PATIENCE):
+        """Stops it. Returns how long that took, in seconds."""
+        begin = time.monotonic()
+        self.engine("stop", "--time", str(patience), self.name)
+        return time.monotonic() - begin
+
+    def ended(self):
+        """Whether it has run and is at its end."""
+        found = self.state
+        # `podman wait` says 0 of a container that never started.
+        return (found.get("Status") == "exited" and
+                not found["StartedAt"].startswith("0001-"))
+
+    def status(self):
+        """Waits for its end, by itself, and returns its status."""
+        wait_until(self.ended, "the container's end")
+        return self.state["ExitCode"]
+
+
+def place_of(name):
+    """The engine for a name of PLACES."""
+    if name.startswith("docker"):
+        kind = "docker-in-path" if name == "docker-in-path" else "docker"
+        command, options, path = docker(kind), NO_NETWORK, "/sbin/docker-init"
+    else:
+        command, options, path = PODMAN, PODMAN_RUN, "/run/podman-init"
+    if name.endswith("-entrypoint"):
+        return Engine(command, options, "dumb-init", "/usr/bin/dumb-init")
+    options = [*options, "--init"]
+    if name == "podman-init-path":
+        options.append(f"--init-path={os.environ['INIT']}")
+    return Engine(command, options, "plain", path)
+
+
+PLACES = ["docker-entrypoint", "docker-init-path", "docker-in-path",
+          "podman-entrypoint", "podman-init-path"]
+
+
+@pytest.fixture(params=PLACES)
+def engine(request):
+    """An engine, with the init in each place. Its containers end with the test."""
+    engine = place_of(request.param)
+    yield engine
+    for name in engine.names:
+        engine("rm", "--force", "--volumes", name, check=False)

@@ -1,0 +1,94 @@
+"""Run, stop, kill: what every user of a container does."""
+
+import signal
+import subprocess
+
+import pytest
+
+from conftest import AT_ONCE, Container
+
+# What bounces off a shell that is PID 1: it waits, and has helpers.
+SCRIPT = "sleep 1000 & sleep 1000 & echo ready; wait"
+
+
+def test_we_are_pid_1(engine):
+    result = engine.run("sh", "-c", "cat /proc/1/cmdline", options=["-i"])
+    assert result.stdout.split("\0")[0] == engine.path
+    assert result.stdout.split("\0")[-4:-1] == ["sh", "-c", "cat /proc/1/cmdline"]
+
+
+def test_input_output_and_status_are_commands(engine):
+    result = engine.run("sh", "-c", "cat; echo oops >&2; exit 7", options=["-i"],
+                        stdin="some\nlines\n")
+    assert (result.returncode, result.stdout, result.stderr) == \
+        (7, "some\nlines\n", "oops\n")
+
+
+def test_command_that_is_not_there_ends_with_127_and_a_hint(engine):
+    result = engine.run("nosuch")
+    assert result.returncode == 127
+    lines = result.stderr.splitlines()
+    assert lines[0] == "[dumb-init] nosuch: No such file or directory"
+    assert lines[1].startswith("[dumb-init] hint: ") and "PATH" in lines[1]
+
+
+def test_stop_ends_a_script_and_its_helpers_at_once(engine):
+    container = engine.start("sh", "-c", SCRIPT)
+    container.wait_for("ready")
+    # The script and two helpers.
+    inside = container.processes()
+    assert len(inside) == 3
+    assert container.stop() < AT_ONCE
+    assert container.status() == 128 + signal.SIGTERM
+    assert not any(process.is_running() for process in inside)
+
+
+@pytest.mark.parametrize("name, number", [("HUP", 1), ("RTMIN+3", 37), (64, 64)])
+def test_kill_passes_on(engine, name, number):
+    container = engine.start("/helpers/reporter")
+    container.wait_for("ready")
+    container.kill(name)
+    # Number, code, sender and value; the sender is us.
+    container.wait_for(rf"^{number} \d+ 1 0$")
+
+
+def test_stop_signal_is_rewritten(engine):
+    container = engine.start(
+        "sh", "-c", "trap 'exit 5' TERM; trap 'exit 6' USR1; echo ready; "
+        "while :; do sleep 0.1; done",
+        options=["--stop-signal", "USR1"], init="--rewrite USR1:TERM")
+    container.wait_for("ready")
+    assert container.stop() < AT_ONCE
+    assert container.status() == 5
+
+
+def client(engine, script=SCRIPT, **where):
+    """A script's container, and the client that waits for it."""
+    name, command = engine.run_words("sh", "-c", script, **where)
+    started = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, text=True)
+    assert started.stdout.readline() == "ready\n"
+    return Container(engine, name), started
+
+
+def test_client_that_gets_sigterm_ends_the_container(engine):
+    container, started = client(engine)
+    started.terminate()
+    with started:
+        assert started.wait(AT_ONCE) == 128 + signal.SIGTERM
+    assert container.status() == 128 + signal.SIGTERM
+
+
+def test_without_us_it_stays(engine):
+    # The shell is PID 1 and has no handler: the kernel drops the signal.
+    container, started = client(
+        engine, "trap 'echo usr1' USR1; echo ready; sleep 1000 & "
+        "while :; do wait; done", image="plain")
+    with started:
+        started.terminate()
+        # What comes behind SIGTERM, which then has been there.
+        started.send_signal(signal.SIGUSR1)
+        assert started.stdout.readline() == "usr1\n"
+        assert container.state["Status"] == "running"
+        container.kill("KILL")
+        assert started.wait(AT_ONCE) == 128 + signal.SIGKILL
