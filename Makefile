@@ -102,7 +102,7 @@ test-engines:
 	@tools/need gcc libc6-dev musl-tools python3-pytest \
 		python3-pytest-timeout python3-pytest-xdist python3-psutil \
 		python3-pexpect podman runc docker.io containerd busybox-static \
-		iproute2
+		bash-static iproute2
 	@$(MUSL) -s
 	@$(GLIBC) -s helpers
 	@tests/run-engines $(BUILD)/musl/dumb-init $(BUILD)/glibc/helpers \

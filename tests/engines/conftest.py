@@ -4,7 +4,7 @@ the places where an engine's user can put it.
 A test that takes `engine` runs for each of PLACES; tests/run-engines has started
 the daemons and imported the images:
 
-    plain      a busybox root file system, with the built tests/helpers in /helpers
+    plain      a busybox root file system, with bash, and tests/helpers in /helpers
     dumb-init  the same, with /usr/bin/dumb-init as its ENTRYPOINT
 """
 

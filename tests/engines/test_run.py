@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import warnings
 
 import pytest
 
@@ -71,11 +72,26 @@ def client(engine, script=SCRIPT, **where):
     return Container(engine, name), started
 
 
+def ends(popen):
+    """Whether it does so at once."""
+    try:
+        popen.wait(AT_ONCE)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 def test_client_that_gets_sigterm_ends_the_container(engine):
     container, started = client(engine)
-    started.terminate()
     with started:
-        assert started.wait(AT_ONCE) == 128 + signal.SIGTERM
+        started.terminate()
+        # Podman 4.3 passes signals on only some time after the container's first
+        # output; until then it loses them.
+        if engine.name == "podman" and not ends(started):
+            warnings.warn("Podman's client has lost a SIGTERM")
+            started.terminate()
+        assert ends(started)
+    assert started.returncode == 128 + signal.SIGTERM
     assert container.status() == 128 + signal.SIGTERM
 
 

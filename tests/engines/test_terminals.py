@@ -1,0 +1,117 @@
+"""docker run -t and -it: a terminal, as at home."""
+
+import pathlib
+import re
+import signal
+
+import pexpect
+import pytest
+
+from conftest import AT_ONCE
+from watch import wait_until
+
+PROMPT = "prompt> "
+INTERACTIVE = ["-it", "--env", f"PS1={PROMPT}", "--env", "TERM=dumb"]
+BASH = ["bash", "--norc", "--noprofile"]
+DETACH = "\x10\x11"  # ^P ^Q
+
+
+@pytest.fixture
+def shell(engine):
+    """An interactive shell in a container, on a terminal."""
+    terminal, container = engine.terminal(*BASH, options=INTERACTIVE)
+    terminal.expect(PROMPT)
+    yield terminal, container
+    terminal.close(force=True)
+
+
+def answer(terminal, command):
+    """What command prints at the prompt."""
+    terminal.sendline(command)
+    terminal.expect_exact(command + "\r\n")
+    terminal.expect_exact(PROMPT)
+    return terminal.before
+
+
+def in_foreground(container, name):
+    """Whether a program of that name is where the terminal's keys go to."""
+    for process in container.processes():
+        text = pathlib.Path(f"/proc/{process.pid}/stat").read_text()
+        command, rest = text[text.index("(") + 1:].rsplit(") ", 1)
+        _, _, group, _, _, foreground, *_ = rest.split()
+        if command == name and group == foreground:
+            return True
+    return False
+
+
+def test_shell_has_job_control(shell):
+    terminal, container = shell
+    terminal.sendline("sleep 1000")
+    wait_until(lambda: in_foreground(container, "sleep"), "sleep")
+    terminal.send("\x1a")
+    terminal.expect(r"\[1\]\+ +Stopped +.*sleep 1000\r\n")
+    terminal.expect_exact(PROMPT)
+    terminal.sendline("fg")
+    wait_until(lambda: in_foreground(container, "sleep"), "sleep")
+    terminal.send("\x03")
+    terminal.expect_exact(PROMPT)
+    # 128 + SIGINT; and the shell has not got the ^C itself.
+    assert answer(terminal, "echo $?").strip() == "130"
+    terminal.sendline("exit 5")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 5
+
+
+def test_keys_reach_a_command_that_is_no_shell(engine):
+    terminal, container = engine.terminal("/helpers/reporter")
+    terminal.expect("ready")
+    terminal.send("\x03")
+    # SI_KERNEL: from the terminal; and not once more from us.
+    terminal.expect(rf"{signal.SIGINT:d} 128 0 0\r\n")
+    terminal.send("\x1c")
+    terminal.expect(rf"{signal.SIGQUIT:d} 128 0 0\r\n")
+    assert f"{signal.SIGINT:d} 128" not in terminal.before
+    container.kill("KILL")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+
+
+def test_window_size_and_its_changes_arrive(shell):
+    terminal, _ = shell
+    terminal.setwinsize(33, 99)
+    wait_until(lambda: answer(terminal, "stty size").strip() == "33 99", "33 99")
+    terminal.sendline("trap 'echo changed' WINCH; echo trapped")
+    terminal.expect("\r\ntrapped\r\n")
+    terminal.setwinsize(44, 111)
+    terminal.expect("changed\r\n")
+    wait_until(lambda: answer(terminal, "stty size").strip() == "44 111", "44 111")
+
+
+def test_detached_it_goes_on_and_can_be_attached_again(shell, engine):
+    terminal, container = shell
+    assert answer(terminal, "x=kept").strip() == ""
+    # Podman takes them only as a hand types them: one read(2) for each.
+    terminal.delaybeforesend = 0.2
+    for key in DETACH:
+        terminal.send(key)
+    terminal.expect(pexpect.EOF)
+    assert container.state["Status"] == "running"
+    attached = engine.on_terminal([*engine.command, "attach", container.name])
+    attached.sendline("echo $x here")
+    attached.expect("kept here\r\n")
+    attached.sendline("exit 6")
+    attached.expect(pexpect.EOF)
+    attached.close()
+    assert container.status() == 6
+
+
+def test_terminal_without_input(engine):
+    """-t alone: the log is a terminal, and nobody types."""
+    container = engine.start(
+        "sh", "-c", "trap 'echo bye; exit 5' TERM; test -t 1 && echo ready; "
+        "sleep 1000 & while :; do wait; done", options=["-t"])
+    container.wait_for("ready")
+    assert container.stop() < AT_ONCE
+    assert container.status() == 5
+    assert re.findall("bye", container.logs()) == ["bye"]
