@@ -25,6 +25,7 @@ from watch import TIMEOUT, wait_until
 ENGINES = pathlib.Path(os.environ["ENGINES"])
 CGROUP = os.environ["ENGINES_CGROUP"]
 PATIENCE = 10  # seconds from SIGTERM to SIGKILL in `docker stop`, `podman stop`
+BASH = ["bash", "--norc", "--noprofile"]
 AT_ONCE = 5    # seconds; far less than that, and enough for a busy machine
 
 
@@ -93,14 +94,34 @@ class Engine:
         """Starts a container in the foreground on a terminal: that, pexpect's,
         and the container."""
         name, command = self.run_words(*words, options=options, **where)
-        return self.on_terminal(command), Container(self, name)
+        return on_terminal(command), Container(self, name)
 
-    @staticmethod
-    def on_terminal(command, **options):
-        spawned = pexpect.spawn(command[0], command[1:], timeout=TIMEOUT,
-                                encoding="utf-8", **options)
-        spawned.delaybeforesend = None
-        return spawned
+
+def on_terminal(command):
+    """Starts a command on a new terminal."""
+    terminal = pexpect.spawn(command[0], command[1:], timeout=TIMEOUT,
+                             encoding="utf-8")
+    terminal.delaybeforesend = None
+    return terminal
+
+
+def in_foreground(processes, name):
+    """Whether one of that name is where the keys of its terminal go to."""
+    for process in processes:
+        text = pathlib.Path(f"/proc/{process.pid}/stat").read_text()
+        command, rest = text[text.index("(") + 1:].rsplit(") ", 1)
+        _, _, group, _, _, foreground, *_ = rest.split()
+        if command == name and group == foreground:
+            return True
+    return False
+
+
+def pid_namespace(pid):
+    """Its name, or nothing if there is no such process any more."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return ""
 
 
 class Container:
@@ -122,17 +143,9 @@ class Container:
 
     def processes(self):
         """All in it, as psutil has them, but for PID 1; zombies included."""
-        namespace = os.readlink(f"/proc/{self.pid}/ns/pid")
-        inside = []
-        for process in psutil.process_iter():
-            try:
-                if os.readlink(f"/proc/{process.pid}/ns/pid") == namespace:
-                    inside.append(process)
-            except OSError:
-                # A zombie has no namespaces any more.
-                if process.ppid() == self.pid:
-                    inside.append(process)
-        return [process for process in inside if process.pid != self.pid]
+        pid = self.pid
+        return [process for process in psutil.process_iter() if process.pid != pid
+                and pid_namespace(process.pid) == pid_namespace(pid)]
 
     def logs(self):
         result = self.engine("logs", self.name)

@@ -63,13 +63,23 @@ def test_stop_signal_is_rewritten(engine):
     assert container.status() == 5
 
 
-def client(engine, script=SCRIPT, **where):
-    """A script's container, and the client that waits for it."""
-    name, command = engine.run_words("sh", "-c", script, **where)
-    started = subprocess.Popen(command, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, text=True)
-    assert started.stdout.readline() == "ready\n"
-    return Container(engine, name), started
+@pytest.fixture
+def client(engine):
+    """client(): a script's container, and the client that waits for it."""
+    clients = []
+
+    def start(script=SCRIPT, **where):
+        name, command = engine.run_words("sh", "-c", script, **where)
+        clients.append((Container(engine, name), subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)))
+        assert clients[-1][1].stdout.readline() == "ready\n"
+        return clients[-1]
+
+    yield start
+    for container, client in clients:
+        client.kill()
+        engine("rm", "--force", container.name, check=False)
+        client.communicate()
 
 
 def ends(popen):
@@ -81,30 +91,28 @@ def ends(popen):
     return True
 
 
-def test_client_that_gets_sigterm_ends_the_container(engine):
-    container, started = client(engine)
-    with started:
+def test_client_that_gets_sigterm_ends_the_container(engine, client):
+    container, started = client()
+    started.terminate()
+    # Podman 4.3 passes signals on only some time after the container's first
+    # output; until then it loses them.
+    if engine.name == "podman" and not ends(started):
+        warnings.warn("Podman's client has lost a SIGTERM")
         started.terminate()
-        # Podman 4.3 passes signals on only some time after the container's first
-        # output; until then it loses them.
-        if engine.name == "podman" and not ends(started):
-            warnings.warn("Podman's client has lost a SIGTERM")
-            started.terminate()
-        assert ends(started)
+    assert ends(started)
     assert started.returncode == 128 + signal.SIGTERM
     assert container.status() == 128 + signal.SIGTERM
 
 
-def test_without_us_it_stays(engine):
+def test_without_us_it_stays(client):
     # The shell is PID 1 and has no handler: the kernel drops the signal.
     container, started = client(
-        engine, "trap 'echo usr1' USR1; echo ready; sleep 1000 & "
-        "while :; do wait; done", image="plain")
-    with started:
-        started.terminate()
-        # What comes behind SIGTERM, which then has been there.
-        started.send_signal(signal.SIGUSR1)
-        assert started.stdout.readline() == "usr1\n"
-        assert container.state["Status"] == "running"
-        container.kill("KILL")
-        assert started.wait(AT_ONCE) == 128 + signal.SIGKILL
+        "trap 'echo usr1' USR1; echo ready; sleep 1000 & while :; do wait; done",
+        image="plain")
+    started.terminate()
+    # What comes behind SIGTERM, which then has been there.
+    started.send_signal(signal.SIGUSR1)
+    assert started.stdout.readline() == "usr1\n"
+    assert container.state["Status"] == "running"
+    container.kill("KILL")
+    assert started.wait(AT_ONCE) == 128 + signal.SIGKILL

@@ -1,18 +1,16 @@
 """docker run -t and -it: a terminal, as at home."""
 
-import pathlib
 import re
 import signal
 
 import pexpect
 import pytest
 
-from conftest import AT_ONCE
+from conftest import AT_ONCE, BASH, in_foreground, on_terminal
 from watch import wait_until
 
 PROMPT = "prompt> "
 INTERACTIVE = ["-it", "--env", f"PS1={PROMPT}", "--env", "TERM=dumb"]
-BASH = ["bash", "--norc", "--noprofile"]
 DETACH = "\x10\x11"  # ^P ^Q
 
 
@@ -33,26 +31,15 @@ def answer(terminal, command):
     return terminal.before
 
 
-def in_foreground(container, name):
-    """Whether a program of that name is where the terminal's keys go to."""
-    for process in container.processes():
-        text = pathlib.Path(f"/proc/{process.pid}/stat").read_text()
-        command, rest = text[text.index("(") + 1:].rsplit(") ", 1)
-        _, _, group, _, _, foreground, *_ = rest.split()
-        if command == name and group == foreground:
-            return True
-    return False
-
-
 def test_shell_has_job_control(shell):
     terminal, container = shell
     terminal.sendline("sleep 1000")
-    wait_until(lambda: in_foreground(container, "sleep"), "sleep")
+    wait_until(lambda: in_foreground(container.processes(), "sleep"), "sleep")
     terminal.send("\x1a")
     terminal.expect(r"\[1\]\+ +Stopped +.*sleep 1000\r\n")
     terminal.expect_exact(PROMPT)
     terminal.sendline("fg")
-    wait_until(lambda: in_foreground(container, "sleep"), "sleep")
+    wait_until(lambda: in_foreground(container.processes(), "sleep"), "sleep")
     terminal.send("\x03")
     terminal.expect_exact(PROMPT)
     # 128 + SIGINT; and the shell has not got the ^C itself.
@@ -97,7 +84,7 @@ def test_detached_it_goes_on_and_can_be_attached_again(shell, engine):
         terminal.send(key)
     terminal.expect(pexpect.EOF)
     assert container.state["Status"] == "running"
-    attached = engine.on_terminal([*engine.command, "attach", container.name])
+    attached = on_terminal([*engine.command, "attach", container.name])
     attached.sendline("echo $x here")
     attached.expect("kept here\r\n")
     attached.sendline("exit 6")

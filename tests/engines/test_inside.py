@@ -1,0 +1,212 @@
+"""What happens in a container while it runs, and at its end."""
+
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+
+import psutil
+import pytest
+
+from conftest import AT_ONCE, PATIENCE, place_of
+from watch import state, status_field, wait_until
+
+INIT = os.environ["INIT"]
+
+SERVER = "trap 'echo bye; exit 5' TERM; echo ready; sleep 1000 & " \
+    "while :; do wait; done"
+ORPHANS, CHECKS = 200, 20  # all of them, and how many exec'ed programs leave them
+
+
+def serve(engine, *options, **where):
+    """A container that says "bye" at SIGTERM and ends with 5, when it is ready."""
+    container = engine.start("bash", "-c", SERVER, options=options, **where)
+    container.wait_for("^ready$")
+    return container
+
+
+def assert_does_its_job(container, status=5):
+    """Orphans are collected; SIGTERM is passed on; the status is COMMAND's."""
+    before = len(container.processes())
+    container.exec("bash", "-c", "sleep 0.1 & sleep 0.1 &")
+    wait_until(lambda: len(container.processes()) == before, "orphans")
+    assert container.stop() < AT_ONCE
+    assert container.status() == status
+    assert "bye" in container.logs()
+
+
+def test_orphans_of_health_checks_are_collected(engine):
+    container = serve(engine, init="--warn-on-reap")
+    before = container.processes()
+    for _ in range(CHECKS):
+        container.exec("sh", "-c", f"for i in $(seq {ORPHANS // CHECKS}); "
+                       "do sleep 0.01 & done")
+    line = re.compile(r"^\[dumb-init\] orphan, PID \d+, ended with status 0$", re.M)
+    wait_until(lambda: len(line.findall(container.logs())) >= ORPHANS, "orphans")
+    assert len(line.findall(container.logs())) == ORPHANS
+    assert {p.pid for p in container.processes()} == {p.pid for p in before}
+    assert container.stop() < AT_ONCE
+
+
+def test_grace_lets_a_clean_up_finish_and_no_more(engine):
+    """A helper needs 2 s; COMMAND does not wait for it."""
+    container = engine.start(
+        "sh", "-c", "sh -c 'trap \"sleep 2; echo clean; exit\" TERM; echo ready; "
+        "while :; do sleep 0.1; done' & sleep 1000", init="--grace 8")
+    container.wait_for("ready")
+    took = container.stop()
+    assert 2 <= took < 2 + AT_ONCE
+    assert "clean" in container.logs()
+    assert container.status() == 128 + signal.SIGTERM
+
+
+def test_without_grace_it_ends_with_command(engine):
+    container = engine.start(
+        "sh", "-c", "sh -c 'trap \"sleep 2; echo clean; exit\" TERM; echo ready; "
+        "while :; do sleep 0.1; done' & sleep 1000")
+    container.wait_for("ready")
+    assert container.stop() < 2
+    assert "clean" not in container.logs()
+    assert container.status() == 128 + signal.SIGTERM
+
+
+def test_kill_after_is_sooner_than_the_engine(engine):
+    container = engine.start("sh", "-c", "trap '' TERM; echo ready; "
+                             "while :; do sleep 0.1; done", init="--kill-after 1")
+    container.wait_for("ready")
+    assert 1 <= container.stop() < 1 + AT_ONCE
+    assert container.status() == 128 + signal.SIGKILL
+    assert re.search(r"^\[dumb-init\] .*SIGKILL", container.logs(), re.M)
+
+
+def test_what_exec_writes_to_our_stdout_is_in_the_log(engine):
+    container = serve(engine)
+    container.exec("sh", "-c", "echo out >/proc/1/fd/1; echo err >/proc/1/fd/2")
+    container.wait_for("^out$")
+    container.wait_for("^err$")
+
+
+def test_signal_from_exec_is_passed_on(engine):
+    container = serve(engine)
+    container.exec("sh", "-c", "kill -TERM 1", check=False)
+    assert container.status() == 5
+
+
+def test_pause_and_unpause(engine):
+    """The freezer stops and continues all, without a signal."""
+    container = serve(engine, init="-v")
+    engine("pause", container.name)
+    engine("unpause", container.name)
+    assert_does_its_job(container)
+    assert "SIGSTOP" not in container.logs() and "SIGCONT" not in container.logs()
+
+
+def test_restart(engine):
+    container = serve(engine)
+    engine("restart", "--time", str(PATIENCE), container.name)
+    wait_until(lambda: container.logs().count("ready") == 2, "the second start")
+    assert container.stop() < AT_ONCE
+    assert container.status() == 5
+
+
+# Where less is allowed, or there
+
+
+@pytest.mark.parametrize("options", [
+    ["--read-only"],
+    ["--cap-drop", "all"],
+    ["--user", "1000"],
+    ["--user", "1000", "--cap-drop", "all", "--read-only",
+     "--security-opt", "no-new-privileges"],
+    ["--workdir", "/tmp"],
+    ["--ipc", "host", "--uts", "host"],
+], ids=" ".join)
+def test_it_does_its_job_with(engine, options):
+    assert_does_its_job(serve(engine, *options))
+
+
+def test_it_does_its_job_without_dev(engine, tmp_path):
+    """But for /dev/null, without which runc starts nothing."""
+    os.mknod(tmp_path / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    container = serve(engine, "--volume", f"{tmp_path}:/dev")
+    # Podman adds shm.
+    assert set(container.exec("ls", "/dev").stdout.split()) <= {"null", "shm"}
+    assert_does_its_job(container)
+
+
+def test_default_seccomp_profile_is_in_force(engine):
+    container = serve(engine)
+    filtering = "2"  # SECCOMP_MODE_FILTER, proc(5)
+    assert status_field(container.pid, "Seccomp") == filtering
+
+
+def test_host_pid_namespace(engine):
+    """We are not PID 1, and collect orphans all the same."""
+    container = engine.start(
+        "sh", "-c", "(sleep 0.1 & sleep 1000 &); " + SERVER,
+        options=["--pid", "host"], init="-v --grace 1")
+    container.wait_for("^ready$")
+    us = psutil.Process(container.pid)
+    assert us.pid != 1
+    # The shell and its sleep; the orphan that lives on is ours.
+    wait_until(lambda: sorted(p.name() for p in us.children()) == ["sh", "sleep"],
+               "the orphan that ends")
+    orphan, = [p for p in us.children() if p.name() == "sleep"]
+    assert container.stop() < AT_ONCE
+    assert container.status() == 5
+    wait_until(lambda: state(orphan.pid) == "X", "the orphan's end")
+
+
+def test_second_init_in_front(engine):
+    """--init where the image has an ENTRYPOINT with one already."""
+    container = engine.start("/usr/bin/dumb-init", "-v", "sh", "-c", SERVER)
+    container.wait_for("^ready$")
+    names = [" ".join(p.cmdline()) for p in container.processes()]
+    assert [name for name in names if name.startswith("/usr/bin/dumb-init -v")]
+    assert_does_its_job(container)
+
+
+def test_limit_of_processes_reached(engine):
+    limit = 20
+    container = engine.start(
+        "sh", "-c", "trap 'echo bye; exit 5' TERM; echo ready; "
+        f"for i in $(seq {2 * limit}); do sh -c 'sleep 1000 & exit' & done; "
+        "while :; do wait; done", options=["--pids-limit", str(limit)])
+    container.wait_for("can't fork")
+    # The script's shell has ended with an error then; or it goes on.
+    assert container.stop() < AT_ONCE
+    assert container.status() in (2, 5)
+
+
+def test_out_of_memory_kill_has_a_line(engine):
+    container = engine.start("tail", "/dev/zero", options=["--memory", "32m"])
+    assert container.status() == 128 + signal.SIGKILL
+    assert container.logs() == (
+        "[dumb-init] COMMAND was killed by SIGKILL, which we did not pass on: "
+        "its cgroup counted an out-of-memory kill meanwhile\n")
+
+
+# What dockerd knows of its init
+
+
+def version_and_commit():
+    """What our init says of itself, under its own name."""
+    said = subprocess.run([INIT, "--version"], check=True, text=True,
+                          capture_output=True).stdout
+    return re.fullmatch(r"dumb-init v(\S+) - git\.(\S+)\n", said).groups()
+
+
+@pytest.mark.parametrize("place, binary", [("docker-init-path", INIT),
+                                           ("docker-in-path", "docker-init")])
+def test_docker_info_names_the_init_and_its_commit(place, binary):
+    said = place_of(place)("info", "--format", "{{.InitBinary}} {{.InitCommit.ID}}")
+    assert said.stdout.split() == [binary, version_and_commit()[1]]
+
+
+def test_docker_version_names_its_version_and_commit():
+    said = place_of("docker-in-path")("version", "--format", "{{json .Server}}")
+    init, = [each for each in json.loads(said.stdout)["Components"]
+             if each["Name"] == "docker-init"]
+    assert (init["Version"], init["Details"]["GitCommit"]) == version_and_commit()
