@@ -102,7 +102,8 @@ test-engines:
 	@tools/need gcc libc6-dev musl-tools python3-pytest \
 		python3-pytest-timeout python3-pytest-xdist python3-psutil \
 		python3-pexpect podman runc docker.io containerd busybox-static \
-		bash-static iproute2
+		bash-static iproute2 nodejs docker-compose python3-kubernetes \
+		python3-botocore python3-yaml
 	@$(MUSL) -s
 	@$(GLIBC) -s helpers
 	@tests/run-engines $(BUILD)/musl/dumb-init $(BUILD)/glibc/helpers \

@@ -28,6 +28,11 @@ PATIENCE = 10  # seconds from SIGTERM to SIGKILL in `docker stop`, `podman stop`
 BASH = ["bash", "--norc", "--noprofile"]
 AT_ONCE = 5    # seconds; far less than that, and enough for a busy machine
 
+# For a client. Not in our directory: Podman leaves a file named "oom" where it is
+# called, at an out-of-memory kill.
+DEFAULTS = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 60,
+            "cwd": ENGINES}
+
 
 def docker(name):
     return ["docker", "-H", f"unix://{ENGINES}/{name}.sock"]
@@ -57,10 +62,15 @@ class Engine:
 
     def __call__(self, *words, **options):
         """Runs the client; check=False if it may fail."""
-        options = {"check": True, "stdin": subprocess.DEVNULL, "text": True,
-                   "capture_output": True, "timeout": 60} | options
-        result = subprocess.run([*self.command, *words], **options)
-        return result
+        options = DEFAULTS | {"check": True, "text": True} | options
+        return subprocess.run([*self.command, *words], **options)
+
+    def remove_all(self):
+        """Ends and removes the containers."""
+        # Podman would begin with SIGTERM, and wait.
+        at_once = ["--time", "0"] if self.name == "podman" else []
+        for name in self.names:
+            self("rm", "--force", "--volumes", *at_once, name, check=False)
 
     def run_words(self, *words, options=(), init="", image=None):
         """The words of the client for `run`, and the name of the container.
@@ -75,19 +85,18 @@ class Engine:
                       "--env", f"DUMB_INIT_OPTIONS={init}", *options,
                       image or self.image, *words]
 
-    def run(self, *words, timeout=60, stdin=subprocess.DEVNULL, **where):
-        """Runs a container in the foreground until it ends; as subprocess.run."""
+    def run(self, *words, text="", **where):
+        """Runs a container in the foreground, with text as its input, until it
+        ends; as subprocess.run."""
         _, command = self.run_words(*words, **where)
-        data = {"input": stdin} if isinstance(stdin, str) else {"stdin": stdin}
-        return subprocess.run(command, text=True, capture_output=True, check=False,
-                              timeout=timeout, **data)
+        options = {name: DEFAULTS[name] for name in DEFAULTS if name != "stdin"}
+        return subprocess.run(command, text=True, check=False, input=text, **options)
 
     def start(self, *words, **where):
         """Starts a container in the background."""
         name, command = self.run_words(*words, **where)
         command.insert(command.index("run") + 1, "--detach")
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL,
-                       capture_output=True, timeout=60)
+        subprocess.run(command, check=True, **DEFAULTS)
         return Container(self, name)
 
     def terminal(self, *words, options=("-it",), **where):
@@ -100,7 +109,7 @@ class Engine:
 def on_terminal(command):
     """Starts a command on a new terminal."""
     terminal = pexpect.spawn(command[0], command[1:], timeout=TIMEOUT,
-                             encoding="utf-8")
+                             encoding="utf-8", cwd=ENGINES)
     terminal.delaybeforesend = None
     return terminal
 
@@ -151,9 +160,15 @@ class Container:
         result = self.engine("logs", self.name)
         return result.stdout + result.stderr
 
-    def wait_for(self, pattern):
-        """Waits until the log has it; returns the match."""
-        return wait_until(lambda: re.search(pattern, self.logs(), re.M), pattern)
+    def wait_for(self, pattern, limit=TIMEOUT):
+        """Follows the log until a line matches; fails after so many seconds."""
+        follow = [*self.engine.command, "logs", "--follow", self.name]
+        with subprocess.Popen(["timeout", str(limit), *follow], text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT) as log:
+            found = any(re.search(pattern, line.rstrip()) for line in log.stdout)
+            log.terminate()
+        assert found, f"{pattern} is not in {self.logs()}"
 
     def exec(self, *words, options=(), **how):
         return self.engine("exec", *options, self.name, *words, **how)
@@ -167,17 +182,14 @@ class Container:
         self.engine("stop", "--time", str(patience), self.name)
         return time.monotonic() - begin
 
-    def ended(self):
-        """Whether it has run and is at its end."""
+    def status(self):
+        """Waits for its end, and returns its status."""
+        self.engine("wait", self.name)
         found = self.state
         # `podman wait` says 0 of a container that never started.
-        return (found.get("Status") == "exited" and
-                not found["StartedAt"].startswith("0001-"))
-
-    def status(self):
-        """Waits for its end, by itself, and returns its status."""
-        wait_until(self.ended, "the container's end")
-        return self.state["ExitCode"]
+        assert found["Status"] == "exited" and found["Pid"] == 0
+        assert not found["StartedAt"].startswith("0001-")
+        return found["ExitCode"]
 
 
 def place_of(name):
@@ -204,5 +216,4 @@ def engine(request):
     """An engine, with the init in each place. Its containers end with the test."""
     engine = place_of(request.param)
     yield engine
-    for name in engine.names:
-        engine("rm", "--force", "--volumes", name, check=False)
+    engine.remove_all()

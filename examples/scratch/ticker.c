@@ -1,0 +1,13 @@
+/* Says that it is alive, and knows nothing of signals. */
+
+#include <stdio.h>
+#include <unistd.h>
+
+int main(void)
+{
+	for (unsigned ticks = 1;; ticks++) {
+		printf("tick %u\n", ticks);
+		fflush(stdout);
+		sleep(1);
+	}
+}
