@@ -170,5 +170,5 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: install install-links demo test test-engines units run-units helpers behaviour bench \
-	fuzz format clean
+.PHONY: install install-links demo test test-engines units run-units helpers \
+	behaviour bench fuzz format clean

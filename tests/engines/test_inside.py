@@ -19,6 +19,9 @@ INIT = os.environ["INIT"]
 
 SERVER = "trap 'echo bye; exit 5' TERM; echo ready; sleep 1000 & " \
     "while :; do wait; done"
+# A helper that needs 2 s at its end, for which COMMAND does not wait.
+CLEANS_UP = """sh -c 'trap "sleep 2; echo clean; exit" TERM; echo ready
+while :; do sleep 0.1; done' & sleep 1000"""
 ORPHANS, CHECKS = 200, 8   # all of them, and how many exec'ed programs leave them
 
 
@@ -53,10 +56,7 @@ def test_orphans_of_health_checks_are_collected(engine):
 
 
 def test_grace_lets_a_clean_up_finish_and_no_more(engine):
-    """A helper needs 2 s; COMMAND does not wait for it."""
-    container = engine.start(
-        "sh", "-c", "sh -c 'trap \"sleep 2; echo clean; exit\" TERM; echo ready; "
-        "while :; do sleep 0.1; done' & sleep 1000", init="--grace 8")
+    container = engine.start("sh", "-c", CLEANS_UP, init="--grace 8")
     container.wait_for("ready")
     took = container.stop()
     assert 2 <= took < 2 + AT_ONCE
@@ -65,11 +65,9 @@ def test_grace_lets_a_clean_up_finish_and_no_more(engine):
 
 
 def test_without_grace_it_ends_with_command(engine):
-    container = engine.start(
-        "sh", "-c", "sh -c 'trap \"sleep 2; echo clean; exit\" TERM; echo ready; "
-        "while :; do sleep 0.1; done' & sleep 1000")
+    container = engine.start("sh", "-c", CLEANS_UP)
     container.wait_for("ready")
-    assert container.stop() < 2
+    assert container.stop() < AT_ONCE
     assert "clean" not in container.logs()
     assert container.status() == 128 + signal.SIGTERM
 
