@@ -11,8 +11,9 @@
 
 int main(int argc, char **argv)
 {
-	struct inherited inherited;
-	struct options options;
+	/* Not on the stack: a page of that, once touched, stays resident. */
+	static struct inherited inherited;
+	static struct options options;
 	pid_t command;
 	int status;
 
