@@ -8,6 +8,7 @@ the daemons and imported the images:
     dumb-init  the same, with /usr/bin/dumb-init as its ENTRYPOINT
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -25,6 +26,8 @@ from watch import TIMEOUT, wait_until
 ENGINES = pathlib.Path(os.environ["ENGINES"])
 CGROUP = os.environ["ENGINES_CGROUP"]
 PATIENCE = 10  # seconds from SIGTERM to SIGKILL in `docker stop`, `podman stop`
+# What bounces off a shell that is PID 1: it waits, and has helpers.
+SCRIPT = "sleep 1000 & sleep 1000 & echo ready; wait"
 BASH = ["bash", "--norc", "--noprofile"]
 AT_ONCE = 5    # seconds; far less than that, and enough for a busy machine
 
@@ -89,8 +92,8 @@ class Engine:
         """Runs a container in the foreground, with text as its input, until it
         ends; as subprocess.run."""
         _, command = self.run_words(*words, **where)
-        options = {name: DEFAULTS[name] for name in DEFAULTS if name != "stdin"}
-        return subprocess.run(command, text=True, check=False, input=text, **options)
+        options = DEFAULTS | {"stdin": None, "input": text}
+        return subprocess.run(command, text=True, check=False, **options)
 
     def start(self, *words, **where):
         """Starts a container in the background."""
@@ -117,12 +120,24 @@ def on_terminal(command):
 def in_foreground(processes, name):
     """Whether one of that name is where the keys of its terminal go to."""
     for process in processes:
-        text = pathlib.Path(f"/proc/{process.pid}/stat").read_text()
+        try:
+            text = pathlib.Path(f"/proc/{process.pid}/stat").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
         command, rest = text[text.index("(") + 1:].rsplit(") ", 1)
         _, _, group, _, _, foreground, *_ = rest.split()
         if command == name and group == foreground:
             return True
     return False
+
+
+def names(processes):
+    """What these are called, in order; without those that have ended meanwhile."""
+    found = []
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(process.name())
+    return sorted(found)
 
 
 def pid_namespace(pid):

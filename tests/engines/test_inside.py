@@ -12,12 +12,13 @@ import uuid
 import psutil
 import pytest
 
-from conftest import AT_ONCE, CGROUP, PATIENCE, Container, place_of
+from conftest import AT_ONCE, CGROUP, PATIENCE, Container, names, place_of
 from watch import state, status_field, wait_until
 
 INIT = os.environ["INIT"]
 
-SERVER = "trap 'echo bye; exit 5' TERM; echo ready; sleep 1000 & " \
+# When it is ready it has all its children.
+SERVER = "trap 'echo bye; exit 5' TERM; sleep 1000 & echo ready; " \
     "while :; do wait; done"
 # A helper that needs 2 s at its end, for which COMMAND does not wait.
 CLEANS_UP = """sh -c 'trap "sleep 2; echo clean; exit" TERM; echo ready
@@ -154,8 +155,7 @@ def test_host_pid_namespace(engine):
     us = psutil.Process(container.pid)
     assert us.pid != 1
     # The shell and its sleep; the orphan that lives on is ours.
-    wait_until(lambda: sorted(p.name() for p in us.children()) == ["sh", "sleep"],
-               "the orphan that ends")
+    wait_until(lambda: names(us.children()) == ["sh", "sleep"], "the other orphan")
     orphan, = [p for p in us.children() if p.name() == "sleep"]
     assert container.stop() < AT_ONCE
     assert container.status() == 5
@@ -204,7 +204,7 @@ def test_pause_is_the_infra_container_of_a_pod(engine):
         assert infra.cmdline() == ["/usr/bin/dumb-init", "--pause"]
         container.exec("sh", "-c", "sleep 0.1 & sleep 1000 &")
         # One has ended and was collected.
-        wait_until(lambda: [p.name() for p in infra.children()] == ["sleep"], "orphans")
+        wait_until(lambda: names(infra.children()) == ["sleep"], "orphans")
         begin = time.monotonic()
         engine("stop", Container(engine, f"{pod}-infra").name)
         assert time.monotonic() - begin < AT_ONCE

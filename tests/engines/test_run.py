@@ -7,9 +7,8 @@ import warnings
 
 import pytest
 
-from conftest import AT_ONCE, Container
+from conftest import AT_ONCE, SCRIPT, Container
 
-SCRIPT = "sleep 1000 & sleep 1000 & echo ready; wait"
 LAST = 35  # of signals that wait, the kernel delivers the lowest number first
 
 

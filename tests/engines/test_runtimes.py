@@ -12,12 +12,12 @@ import pexpect
 import psutil
 import pytest
 
-from conftest import AT_ONCE, BASH, CGROUP, ENGINES, in_foreground, on_terminal
+from conftest import (AT_ONCE, BASH, CGROUP, ENGINES, SCRIPT, in_foreground,
+                      on_terminal)
 from watch import wait_until
 
 ROOT = f"{ENGINES}/root"
 INIT = "/usr/bin/dumb-init"
-SCRIPT = "sleep 1000 & sleep 1000 & echo ready; wait"
 
 
 class Runtime:
