@@ -4,6 +4,7 @@
 # make demo       what it is for, as PID 1, before your eyes
 # make test       every test; installs what they need
 # make test-engines  Docker, Podman, containerd and runc, as root
+# make test-packages  what packaging/targets.mk makes for other machines
 # make fuzz       what we read, with libFuzzer; FUZZ_SECONDS=60 each
 # make install    into $(DESTDIR)$(PREFIX); install-links: its other names, too
 
@@ -172,3 +173,5 @@ clean:
 
 .PHONY: install install-links demo test test-engines units run-units helpers \
 	behaviour bench fuzz format clean
+
+include packaging/targets.mk

@@ -1,0 +1,15 @@
+# What goes to other people's machines, left in $(DIST). docs/releasing.md says
+# in what order.
+DIST = dist
+
+# The source, as it is committed.
+dist:
+	@packaging/dist $(VERSION) $(DIST)
+
+# Everything that is made here is tried.
+test-packages:
+	@tools/need python3-pytest python3-pytest-timeout python3-psutil \
+		python3-pexpect
+	@tests/run-packages tests/packages $(PYTEST_ARGS)
+
+.PHONY: dist test-packages

@@ -1,0 +1,27 @@
+"""The version is in the Makefile. What has to say it as well says the same."""
+
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def first(pattern, path):
+    """What the group of pattern is at its first match in a file."""
+    match = re.search(pattern, (ROOT / path).read_text(encoding="utf-8"), re.M)
+    assert match, f"{path} does not say a version"
+    return match[1]
+
+
+VERSION = first(r"^VERSION = (\S+)$", "Makefile")
+
+
+@pytest.mark.parametrize("path, pattern", {
+    "CHANGELOG.md": r"^## \[(\S+)\] - ",
+    "debian/changelog": r"^dumb-init \((\S+)-\d+\) ",
+}.items())
+def test_newest_entry_is_for_the_version_of_the_makefile(path, pattern):
+    assert first(pattern, path) == VERSION
