@@ -90,8 +90,8 @@ BOTH = glibc=$(BUILD)/glibc/dumb-init musl=$(BUILD)/musl/dumb-init
 
 test:
 	@tools/need gcc libc6-dev musl-tools libcmocka-dev python3-pytest \
-		python3-pytest-timeout python3-psutil python3-pexpect \
-		strace procps tini catatonit
+		python3-pytest-timeout python3-pytest-xdist python3-psutil \
+		python3-pexpect strace procps tini catatonit
 	@$(GLIBC) -s
 	@$(MUSL) -s
 	@$(GLIBC) -s run-units
@@ -131,8 +131,8 @@ $(BUILD)/helpers/%: tests/helpers/%.c
 INITS = build=$(BUILD)/dumb-init
 PYTEST_ARGS =
 behaviour: helpers
-	tools/in-pid-namespace tests/run-behaviour \
-		$(INITS:%=--init %) --helpers $(BUILD)/helpers $(PYTEST_ARGS)
+	tests/run-behaviour $(INITS:%=--init %) --helpers $(BUILD)/helpers \
+		$(PYTEST_ARGS)
 
 # What is found on the way is not kept, but for what fails: that is in BUILD.
 FUZZ_SECONDS = 60

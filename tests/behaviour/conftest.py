@@ -104,7 +104,7 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(autouse=True)
 def nothing_left_behind():
     """A test ends what it starts. What it forgets becomes a child of PID 1, which
-    is our parent (tests/run-behaviour)."""
+    is our parent (tests/reaper)."""
     yield
     if os.getppid() == 1:
         wait_until(lambda: children(1) == [os.getpid()], "what the test left")

@@ -600,10 +600,12 @@ NO_OOM_KILL, OOM_KILL = SIGKILL_UNEXPLAINED, (
     ids=range(9))
 def test_counts_of_version_2_are_read_as_the_kernel_writes_them(run, tmp_path, first,
                                                                last, more):
-    """In files of ours, as a container sees them: they are there with any kernel."""
+    """In files of ours, as a container sees them: they are there with any kernel.
+    COMMAND waits until dumb-init sleeps, and so has read the first."""
     (tmp_path / "memory.events").write_text(first)
     (tmp_path / "last").write_text(last)
-    result = run("sh", "-c", "cat /sys/fs/cgroup/last >/sys/fs/cgroup/memory.events; "
+    result = run("sh", "-c", "until grep -q 'State:.S' /proc/$PPID/status; do :; done; "
+                 "cat /sys/fs/cgroup/last >/sys/fs/cgroup/memory.events; "
                  "kill -KILL $$", before=[
                      "unshare", "--mount", "sh", "-c",
                      f'mount --bind {tmp_path} /sys/fs/cgroup && exec "$@"', "sh"])
