@@ -1,0 +1,77 @@
+"""make dist: the source, for those who have no git."""
+
+import hashlib
+import os
+import pathlib
+import subprocess
+import tarfile
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def make(directory, *words, **variables):
+    environment = {name: value for name, value in os.environ.items()
+                   if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")} | variables
+    return subprocess.run(["make", "-s", *words], cwd=directory, check=True, text=True,
+                          capture_output=True, env=environment).stdout
+
+
+def tarball(directory, dist, **variables):
+    path, = make(directory, "dist", f"DIST={dist}", **variables).split()
+    return pathlib.Path(path)
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    return tarball(ROOT, tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def tree(source, tmp_path_factory):
+    """What is in it, unpacked."""
+    directory = tmp_path_factory.mktemp("tree")
+    with tarfile.open(source) as archive:
+        archive.extractall(directory)
+    tree, = directory.iterdir()
+    assert source.name == f"{tree.name}.tar.gz"
+    return tree
+
+
+def test_tarball_is_the_same_at_any_time_and_place(source, tmp_path):
+    other = tarball(ROOT, tmp_path, TZ="Asia/Kolkata", LC_ALL="C", TMPDIR=str(tmp_path))
+    assert digest(other) == digest(source)
+
+
+def test_tarball_is_made_from_a_tarball_as_well(tree, source, tmp_path):
+    assert digest(tarball(tree, tmp_path)) == digest(source)
+
+
+def test_tarball_has_no_owner_and_one_time(source):
+    with tarfile.open(source) as archive:
+        members = archive.getmembers()
+    assert {(member.uid, member.gid, member.uname, member.gname)
+            for member in members} == {(0, 0, "", "")}
+    assert len({member.mtime for member in members}) == 1
+
+
+def test_source_outside_git_builds_and_passes_the_unit_tests(tree):
+    make(tree, "run-units")
+
+
+def test_source_outside_git_knows_its_commit(tree, tmp_path):
+    if not (ROOT / ".git").exists():
+        pytest.skip("NOT TESTED: no git here that knows the commit")
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True,
+                            capture_output=True, text=True).stdout[:7]
+    for directory in tree, ROOT:
+        build = tmp_path / directory.name
+        make(directory, f"BUILD={build}")
+        version = subprocess.run([build / "dumb-init", "--version"], check=True,
+                                 capture_output=True, text=True).stdout
+        assert version.endswith(f" - git.{commit}\n")
