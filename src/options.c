@@ -43,9 +43,9 @@ static const struct row {
 	{ 'p', '-', "parent-death-signal", "SIG", "a signal",
 	  "get SIG when our parent dies" },
 	{ 's', '-', "subreaper", NULL, NULL,
-	  "ignored: it is so wherever that is needed" },
+	  "ignored: it is always so" },
 	{ 'w', '-', "warn-on-reap", NULL, NULL,
-	  "a line for every orphan that is collected" },
+	  "a line for each orphan collected" },
 	{ 'P', '-', "pause", NULL, NULL,
 	  "no COMMAND: wait for SIGTERM or SIGINT" },
 	{ TERMINATION_LOG, '-', "termination-log", "[=FILE]",
@@ -68,7 +68,7 @@ static const char *const usage =
 	"       dumb-init [OPTION]... --pause\n"
 	"\n"
 	"Runs COMMAND as the init of a container: passes every signal on to\n"
-	"it, collects orphaned processes, and ends with its status.\n"
+	"it, collects orphans, and ends with its status.\n"
 	"\n";
 
 static const char *const environment =

@@ -16,12 +16,22 @@
 /* How often we look after processes whose end nobody tells us; in ns. */
 #define STRANGERS_INTERVAL (20 * SIGNALS_MS)
 
+/*
+ * When we look what the cgroup has counted so far; in ns. It takes longer than
+ * all else at our start, and a COMMAND that ends sooner is spared it.
+ */
+#define OOM_KILLS_AFTER (5 * SIGNALS_MS)
+
+enum {
+	OOM_KILLS_UNREAD = EXPLAIN_UNKNOWN - 1,
+};
+
 struct supervisor {
 	struct lifecycle lifecycle;
 	pid_t command;  /* 0 when it has been collected, or is none */
 	siginfo_t held; /* what came with the signal that is held back */
 	uint64_t got;   /* the set of signals that we know COMMAND got */
-	int oom_kills;  /* of our cgroup, before COMMAND */
+	int oom_kills;  /* of our cgroup, soon after COMMAND's start */
 	bool strangers; /* of all the rest none is our child */
 };
 
@@ -160,7 +170,7 @@ static int oom_kills_since(int before)
 {
 	const int now = explain_oom_kills();
 
-	if (before == EXPLAIN_UNKNOWN || now < before)
+	if (before < 0 || now < before)
 		return EXPLAIN_UNKNOWN;
 	return now - before;
 }
@@ -198,6 +208,7 @@ static void handle_end(struct supervisor *supervisor, const siginfo_t *dead)
 	explain_end(supervisor, dead);
 	handle(supervisor, &event, NULL);
 	supervisor->command = 0;
+	supervisor->oom_kills = EXPLAIN_UNKNOWN;
 }
 
 /*
@@ -282,6 +293,8 @@ static int64_t time_left(const struct supervisor *supervisor)
 		left = deadline - signals_clock();
 	if (supervisor->strangers && left > STRANGERS_INTERVAL)
 		left = STRANGERS_INTERVAL;
+	if (supervisor->oom_kills == OOM_KILLS_UNREAD && left > OOM_KILLS_AFTER)
+		left = OOM_KILLS_AFTER;
 	if (left == LIFECYCLE_NEVER)
 		return SIGNALS_FOREVER;
 	return left < 0 ? 0 : left;
@@ -300,7 +313,8 @@ static bool wait_for_event(struct supervisor *supervisor)
 		if (info.si_signo == SIGCHLD)
 			return true;
 		forward(supervisor, &info);
-	}
+	} else if (supervisor->oom_kills == OOM_KILLS_UNREAD)
+		supervisor->oom_kills = explain_oom_kills();
 	return false;
 }
 
@@ -310,7 +324,7 @@ int supervise(const struct options *options, pid_t command)
 		.lifecycle = lifecycle_start(options),
 		.command = command,
 		.oom_kills = command == SPAWN_NOBODY ? EXPLAIN_UNKNOWN
-						     : explain_oom_kills(),
+						     : OOM_KILLS_UNREAD,
 	};
 
 	report_start(options, command);

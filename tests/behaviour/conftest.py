@@ -153,6 +153,18 @@ def end_tree(pid):
             pass
 
 
+def waits_for_good(pid):
+    """Whether it waits for a signal and, as it has looked at its cgroup, no longer
+    for a time as well; proc(5), syscall."""
+    fields = pathlib.Path(f"/proc/{pid}/syscall").read_text().split()
+    return fields[0] != "running" and fields[3] == "0x0"
+
+
+# The same for COMMAND in a shell, of its init.
+AWAIT_INIT = ("until grep -q '^[0-9]* [^ ]* [^ ]* 0x0 ' /proc/$PPID/syscall; "
+              "do :; done; ")
+
+
 def wait_for_end(popen):
     """Its status, as a shell counts: 128+N if signal N killed it. At once, for
     Popen.wait looks every 50 ms."""

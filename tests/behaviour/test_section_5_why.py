@@ -15,7 +15,7 @@ import time
 import pexpect
 import pytest
 
-from conftest import NAMESPACE, TIMEOUT, status_field, wait_until
+from conftest import AWAIT_INIT, NAMESPACE, TIMEOUT, status_field, wait_until
 
 # None of it depends on the C library.
 pytestmark = pytest.mark.slow
@@ -324,8 +324,8 @@ def name_of(signum):
     return f"SIGRTMIN+{signum - 34}" if signum < 50 else f"SIGRTMAX-{64 - signum}"
 
 
-def suicide(signum):
-    return ["sh", "-c", f"kill -{int(signum)} $$"]
+def suicide(signum, after=""):
+    return ["sh", "-c", f"{after}kill -{int(signum)} $$"]
 
 
 def dumps_core(command, **options):
@@ -570,10 +570,11 @@ def test_out_of_memory_kill_is_told_of(run, inside):
 def test_only_an_out_of_memory_kill_while_command_ran_counts(run, inside, cgroup):
     expected = said("COMMAND was killed by SIGKILL, which we did not pass on" +
                     SIGKILL_UNEXPLAINED)
-    assert run(*suicide(signal.SIGKILL), before=inside).stderr == expected
+    command = suicide(signal.SIGKILL, after=AWAIT_INIT)
+    assert run(*command, before=inside).stderr == expected
     earlier = subprocess.run([*cgroup, *EATER], check=False, timeout=TIMEOUT)
     assert earlier.returncode == -signal.SIGKILL
-    result = run(*suicide(signal.SIGKILL), before=inside)
+    result = run(*command, before=inside)
     assert (result.stderr, result.returncode) == (expected, 137)
 
 
@@ -601,10 +602,10 @@ NO_OOM_KILL, OOM_KILL = SIGKILL_UNEXPLAINED, (
 def test_counts_of_version_2_are_read_as_the_kernel_writes_them(run, tmp_path, first,
                                                                last, more):
     """In files of ours, as a container sees them: they are there with any kernel.
-    COMMAND waits until dumb-init sleeps, and so has read the first."""
+    COMMAND waits until dumb-init has read the first."""
     (tmp_path / "memory.events").write_text(first)
     (tmp_path / "last").write_text(last)
-    result = run("sh", "-c", "until grep -q 'State:.S' /proc/$PPID/status; do :; done; "
+    result = run("sh", "-c", AWAIT_INIT +
                  "cat /sys/fs/cgroup/last >/sys/fs/cgroup/memory.events; "
                  "kill -KILL $$", before=[
                      "unshare", "--mount", "sh", "-c",
