@@ -6,10 +6,18 @@ DIST = dist
 dist:
 	@packaging/dist $(VERSION) $(DIST)
 
+# For pip: the program, static unless CC and LDFLAGS say otherwise, and its source.
+wheel:
+	@tools/need gcc libc6-dev musl-tools $(WHEEL_NEEDS)
+	@packaging/wheel $(VERSION) $(DIST)
+
+WHEEL_NEEDS = python3-build python3-setuptools python3-wheel
+
 # Everything that is made here is tried.
 test-packages:
 	@tools/need python3-pytest python3-pytest-timeout python3-psutil \
-		python3-pexpect
+		python3-pexpect gcc libc6-dev musl-tools binutils util-linux \
+		$(WHEEL_NEEDS) python3-pip
 	@tests/run-packages tests/packages $(PYTEST_ARGS)
 
-.PHONY: dist test-packages
+.PHONY: dist wheel test-packages
