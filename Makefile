@@ -15,6 +15,10 @@ COMMIT := $(shell { grep -x '[0-9a-f]*' COMMIT || git rev-parse \
 
 BUILD = build
 PREFIX = /usr/local
+# Where each shell looks for the completions of what is in PREFIX.
+BASHCOMPDIR = $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR = $(PREFIX)/share/zsh/site-functions
+FISHCOMPDIR = $(PREFIX)/share/fish/vendor_completions.d
 # A packager's flags replace these. Measured on the static musl binary, x86-64:
 # the stack protector would cost 1.7 KB and, as the text would need one page
 # more, the 40 KB that the idle program is to be in; jump tables 0.3 KB; what is
@@ -68,6 +72,12 @@ install: $(BUILD)/dumb-init
 	install -D -m 755 $(BUILD)/dumb-init $(DESTDIR)$(PREFIX)/bin/dumb-init
 	install -D -m 644 man/dumb-init.1 \
 		$(DESTDIR)$(PREFIX)/share/man/man1/dumb-init.1
+	install -D -m 644 completions/dumb-init.bash \
+		$(DESTDIR)$(BASHCOMPDIR)/dumb-init
+	install -D -m 644 completions/_dumb-init \
+		$(DESTDIR)$(ZSHCOMPDIR)/_dumb-init
+	install -D -m 644 completions/dumb-init.fish \
+		$(DESTDIR)$(FISHCOMPDIR)/dumb-init.fish
 
 # Only when asked: a system may have the real ones. ln leaves those alone.
 LINKS = tini docker-init

@@ -17,7 +17,9 @@ WHEEL_NEEDS = python3-build python3-setuptools python3-wheel
 test-packages:
 	@tools/need python3-pytest python3-pytest-timeout python3-psutil \
 		python3-pexpect gcc libc6-dev musl-tools binutils util-linux \
-		$(WHEEL_NEEDS) python3-pip
-	@tests/run-packages tests/packages $(PYTEST_ARGS)
+		bash-completion zsh fish $(WHEEL_NEEDS) python3-pip
+	@$(MUSL) -s
+	@tests/run-packages tests/packages --init $(BUILD)/musl/dumb-init \
+		$(PYTEST_ARGS)
 
 .PHONY: dist wheel test-packages

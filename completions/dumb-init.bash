@@ -1,0 +1,164 @@
+# Completion of dumb-init for bash, with the package bash-completion or without.
+# tests/packages/test_completions.py holds it against the program.
+
+# Of an option: which one takes an argument in it or behind it, by its letter,
+# and what is before that argument.
+_dumb_init_option()
+{
+	option='' before=$1
+	case ${1%%=*} in
+	--rewrite) option=r ;;
+	--delay) option=d ;;
+	--grace) option=t ;;
+	--kill-after) option=k ;;
+	--map-exit) option=e ;;
+	--parent-death-signal) option=p ;;
+	--termination-log) [[ $1 == *=* ]] && option=log ;;
+	--*) ;;
+	*)
+		if [[ $1 =~ ^-[^rdtkep]*([rdtkep]) ]]; then
+			option=${BASH_REMATCH[1]} before=${BASH_REMATCH[0]}
+		fi
+		return
+		;;
+	esac
+	[[ $1 == *=* ]] && before=${1%%=*}=
+}
+
+# Offers those of WORD... that begin as the argument does: TEXT WORD...
+_dumb_init_offer()
+{
+	local text=$1 word
+
+	shift
+	for word; do
+		[[ $word == "$text"* ]] && COMPREPLY+=("$before$word")
+	done
+}
+
+# The same with signals, and SUFFIX behind each: TEXT SUFFIX
+_dumb_init_signals()
+{
+	local text=${1^^} signals=(
+		HUP INT QUIT ILL TRAP ABRT IOT BUS FPE KILL USR1 SEGV USR2 PIPE
+		ALRM TERM STKFLT CHLD CLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ
+		VTALRM PROF WINCH IO POLL PWR SYS
+		RTMIN RTMIN+{1..15} RTMAX-{14..1} RTMAX
+	)
+
+	[[ $text == SIG* ]] && signals=("${signals[@]/#/SIG}")
+	_dumb_init_offer "$text" "${signals[@]/%/$2}"
+}
+
+_dumb_init_argument()
+{
+	local text=$1 durations=(5s 10s 30s 2m)
+
+	if [[ $option == [rd] && $text != *:* ]]; then
+		_dumb_init_signals "$text" :
+		return
+	fi
+	if [[ $option == [rd] ]]; then
+		before+=${text%%:*}: text=${text#*:}
+	fi
+	case $option in
+	r)
+		_dumb_init_offer "$text" 0
+		_dumb_init_signals "$text"
+		;;
+	d | t | k) _dumb_init_offer "$text" "${durations[@]}" ;;
+	p) _dumb_init_signals "$text" ;;
+	log)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -P "$before" -f -- "$text")
+		;;
+	esac
+}
+
+# COMMAND is word FIRST of COMP_WORDS, which bash-completion goes on from.
+_dumb_init_command()
+{
+	local loader
+
+	for loader in _comp_command_offset _command_offset; do
+		if declare -F "$loader" >/dev/null; then
+			"$loader" "$1"
+			return
+		fi
+	done
+	if ((COMP_CWORD == $1)); then
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -c -d -- "$current")
+	else
+		compopt -o default
+	fi
+}
+
+_dumb_init()
+{
+	local words=() places=() rest=${COMP_LINE:0:COMP_POINT}
+	local i last current option before ended=
+	local options=(
+		-c --single-child -g --process-group -a --all -r --rewrite
+		-d --delay -t --grace -k --kill-after -W --wait-all
+		-e --map-exit -p --parent-death-signal -s --subreaper
+		-w --warn-on-reap -P --pause
+		--termination-log --termination-log=
+		-q --quiet -v --verbose -h --help -V --version
+		-l -L --license
+	)
+
+	COMPREPLY=()
+	# bash cuts words at ":" and "=" as well. Put together what no blank
+	# separates; the last word ends at the cursor.
+	for ((i = 0; i <= COMP_CWORD; i++)); do
+		if ((i == 0)) || [[ $rest == [[:blank:]]* ]]; then
+			words+=('') places+=("$i")
+			rest=${rest#"${rest%%[![:blank:]]*}"}
+		fi
+		last=$((${#words[@]} - 1))
+		if ((i == COMP_CWORD)); then
+			words[last]+=$rest
+		else
+			words[last]+=${COMP_WORDS[i]}
+			rest=${rest#"${COMP_WORDS[i]}"}
+		fi
+	done
+	current=${words[last]}
+
+	for ((i = 1; i < last; i++)); do
+		[[ ${words[i]} == -?* ]] || break
+		if [[ ${words[i]} == -- ]]; then
+			ended=yes
+			((i++))
+			break
+		fi
+		_dumb_init_option "${words[i]}"
+		# The next word is its argument.
+		[[ $option && $before == "${words[i]}" ]] && ((i++))
+	done
+
+	if ((i > last)); then
+		before=''
+		_dumb_init_argument "$current"
+	elif ((i < last)) || [[ $ended || $current != -* ]]; then
+		_dumb_init_command "${places[i]}"
+		return
+	else
+		_dumb_init_option "$current"
+		if [[ $option && $current != "$before" || $before == *= ]]; then
+			_dumb_init_argument "${current#"$before"}"
+		else
+			before=''
+			_dumb_init_offer "$current" "${options[@]}"
+		fi
+	fi
+
+	[[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[:=] ]] &&
+		compopt -o nospace
+	# What is before the last ":" or "=" is not replaced.
+	before=${current%"${current##*["$COMP_WORDBREAKS"]}"}
+	COMPREPLY=("${COMPREPLY[@]#"$before"}")
+}
+
+complete -F _dumb_init dumb-init

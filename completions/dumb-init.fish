@@ -1,0 +1,120 @@
+# Completion of dumb-init for fish.
+# tests/packages/test_completions.py holds it against the program.
+
+# COMMAND and its arguments before the cursor, quoted, a line each. Fails where
+# an option can still be.
+function __dumb_init_command
+    set -l words (commandline -opc)
+    set -e words[1]
+    while set -q words[1]
+        switch $words[1]
+            case --
+                string escape -- $words[2..]
+                return 0
+            case --rewrite --delay --grace --kill-after --map-exit \
+                --parent-death-signal
+                set -e words[1]
+            case '--*'
+            case '-?*'
+                string match -qr '^-[^rdtkep]*[rdtkep]$' -- $words[1]
+                and set -e words[1]
+            case '*'
+                string escape -- $words
+                return 0
+        end
+        set -e words[1]
+    end
+    return 1
+end
+
+function __dumb_init_options
+    not __dumb_init_command >/dev/null
+end
+
+# What fish offers for COMMAND itself, and then for its arguments.
+function __dumb_init_subcommand
+    set -l token (commandline -ct)
+    if set -l words (__dumb_init_command); or not string match -q -- '-*' $token
+        complete "-C$words $token"
+    end
+end
+
+# What is there of the argument, without the option that it may be joined to.
+function __dumb_init_argument
+    string replace -r '^(--[^=]*=|-[^-rdtkep]*[rdtkep])' '' -- (commandline -ct)
+end
+
+# Names, with SIG in front if that has been typed: signals TEXT
+function __dumb_init_signals
+    set -l signals HUP INT QUIT ILL TRAP ABRT IOT BUS FPE KILL USR1 SEGV USR2 \
+        PIPE ALRM TERM STKFLT CHLD CLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ \
+        VTALRM PROF WINCH IO POLL PWR SYS \
+        RTMIN RTMIN+(seq 15) RTMAX-(seq 14) RTMAX
+    string match -qi 'sig*' -- $argv
+    and set signals SIG$signals
+    string join \n -- $signals
+end
+
+function __dumb_init_durations
+    string join \n 5s 10s 30s 2m
+end
+
+# SIG:, and what FUNCTION offers behind it: behind_signal FUNCTION
+function __dumb_init_behind_signal
+    set -l argument (__dumb_init_argument)
+    set -l from (string match -r '^[^:]*:' -- $argument)
+    if set -q from[1]
+        set -l text (string replace -- $from '' $argument)
+        string join \n -- $from($argv[1] $text)
+    else
+        string join \n -- (__dumb_init_signals $argument):
+    end
+end
+
+# What fish takes for an option without an argument, as it has to be joined.
+function __dumb_init_termination_log
+    set -l option --termination-log=
+    string join \n -- $option $option(__fish_complete_path (__dumb_init_argument))
+end
+
+function __dumb_init_to
+    string join \n 0 (__dumb_init_signals $argv)
+end
+
+function __dumb_init_offer
+    complete -c dumb-init -n __dumb_init_options $argv
+end
+
+complete -c dumb-init -x -a '(__dumb_init_subcommand)'
+__dumb_init_offer -x -a '(__dumb_init_termination_log)'
+__dumb_init_offer -s c -l single-child \
+    -d 'no new session; signals go to COMMAND alone'
+__dumb_init_offer -s g -l process-group \
+    -d 'a new group, no new session; it gets signals'
+__dumb_init_offer -s a -l all -d 'signals go to all processes'
+__dumb_init_offer -s r -l rewrite -d 'pass TO on instead of FROM; 0 drops it' \
+    -x -a '(__dumb_init_behind_signal __dumb_init_to)'
+__dumb_init_offer -s d -l delay -d 'pass SIG on that late, or at a second SIG' \
+    -x -a '(__dumb_init_behind_signal __dumb_init_durations)'
+__dumb_init_offer -s t -l grace -d 'SIGTERM to the rest, SIGKILL that much later' \
+    -x -a '(__dumb_init_durations)'
+__dumb_init_offer -s k -l kill-after -d 'SIGKILL that long after SIGTERM, INT or QUIT' \
+    -x -a '(__dumb_init_durations)'
+__dumb_init_offer -s W -l wait-all -d 'stay until the rest has ended too'
+__dumb_init_offer -s e -l map-exit -x -d 'end with TO, or 0, instead of FROM'
+__dumb_init_offer -s p -l parent-death-signal -d 'get SIG when our parent dies' \
+    -x -a '(__dumb_init_signals (__dumb_init_argument))'
+__dumb_init_offer -s s -l subreaper \
+    -d 'ignored: it is so wherever that is needed'
+__dumb_init_offer -s w -l warn-on-reap \
+    -d 'a line for every orphan that is collected'
+__dumb_init_offer -s P -l pause -d 'no COMMAND: wait for SIGTERM or SIGINT'
+__dumb_init_offer -l termination-log -d 'say there, too, why we end'
+__dumb_init_offer -s q -l quiet -d 'say only what ends us'
+__dumb_init_offer -s v -l verbose -d 'say what happens'
+__dumb_init_offer -s h -l help -d 'this text'
+__dumb_init_offer -s V -l version -d 'the version'
+__dumb_init_offer -s l -l license -d 'the licence'
+__dumb_init_offer -s L -d 'the licence'
+
+functions -e __dumb_init_offer
