@@ -36,9 +36,13 @@ class Shell:
     words, setup = [], []
     knows_other_commands = True
 
+    @classmethod
+    def is_here(cls):
+        return shutil.which(cls.needs) or os.path.exists(cls.needs)
+
     def __init__(self, home):
         self.home = home
-        environment = {"PATH": f"{home}/bin:/usr/bin:/bin", "HOME": str(home),
+        environment = {"PATH": f"{home}/bin:{os.environ['PATH']}", "HOME": str(home),
                        "XDG_DATA_DIRS": f"{home}/share", "PS1": PROMPT,
                        "TERM": "dumb", "LC_ALL": "C.UTF-8"}
         # So wide that little is cut into lines.
@@ -123,6 +127,7 @@ class Fish(Shell):
     needs = "fish"
     words = ["fish", "--no-config", "-i"]
     setup = ["function fish_prompt; echo 'prompt> '; end",
+             "function __fish_describe_command; end",  # it asks man, which is slow
              "set fish_complete_path ~/share/fish",
              "complete -c frobnicate -f -a 'alpha beta'",
              "complete -c frobnicate -s r -l rewind"]
@@ -137,17 +142,8 @@ SHELLS = {"bash-alone": BashAlone, "bash-completion": BashWithPackage, "zsh": Zs
           "fish": Fish}
 
 
-def only(*names):
-    """A test of these shells alone."""
-    return pytest.mark.parametrize("shell", names, indirect=True, scope="module")
-
-
-@pytest.fixture(scope="module", params=SHELLS)
-def shell(request, tmp_path_factory):
-    kind = SHELLS[request.param]
-    if not shutil.which(kind.needs) and not os.path.exists(kind.needs):
-        pytest.skip(f"NOT TESTED: no {kind.needs}")
-    home = tmp_path_factory.mktemp(request.param)
+def furnish(home):
+    """Puts into a home what the shells are to find there."""
     for name, place in PLACES.items():
         (home / "share" / place).parent.mkdir(parents=True)
         shutil.copy(COMPLETIONS / name, home / "share" / place)
@@ -157,9 +153,34 @@ def shell(request, tmp_path_factory):
         (home / "bin" / name).chmod(0o755)
     for name in ("5-is-no-duration", "143-is-no-status", "TERM-is-a-file", "a-log"):
         (home / name).touch()
-    shell = kind(home)
-    yield shell
-    shell.terminal.close(force=True)
+    return home
+
+
+def only(*names):
+    """A test of these shells alone."""
+    return pytest.mark.parametrize("shell", names, indirect=True)
+
+
+@pytest.fixture(scope="module")
+def shells(tmp_path_factory):
+    """shells(NAME): starts a shell, once."""
+    started = {}
+
+    def shells(name):
+        if not SHELLS[name].is_here():
+            pytest.skip(f"NOT TESTED: no {SHELLS[name].needs}")
+        if name not in started:
+            started[name] = SHELLS[name](furnish(tmp_path_factory.mktemp(name)))
+        return started[name]
+
+    yield shells
+    for shell in started.values():
+        shell.terminal.close(force=True)
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request, shells):
+    return shells(request.param)
 
 
 @pytest.fixture(scope="module")
