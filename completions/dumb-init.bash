@@ -36,7 +36,7 @@ _dumb_init_offer()
 	done
 }
 
-# The same with signals, and SUFFIX behind each: TEXT SUFFIX
+# The same with signals, and SUFFIX behind each: TEXT [SUFFIX]
 _dumb_init_signals()
 {
 	local text=${1^^} signals=(
@@ -47,7 +47,7 @@ _dumb_init_signals()
 	)
 
 	[[ $text == SIG* ]] && signals=("${signals[@]/#/SIG}")
-	_dumb_init_offer "$text" "${signals[@]/%/$2}"
+	_dumb_init_offer "$text" "${signals[@]/%/${2-}}"
 }
 
 _dumb_init_argument()

@@ -86,7 +86,8 @@ class Shell:
 class BashAlone(Shell):
     needs = "bash"
     words = ["bash", "--norc", "--noprofile", "-i"]
-    setup = ["bind 'set completion-query-items 0'", "bind 'set page-completions off'",
+    setup = ["set -u",  # as a user may have it
+             "bind 'set completion-query-items 0'", "bind 'set page-completions off'",
              "bind 'set enable-bracketed-paste off'",
              "_frobnicate() { local offered='alpha beta'; "
              "[[ $2 == -* ]] && offered='-r --rewind'; "
@@ -322,6 +323,7 @@ def test_zsh_does_not_offer_what_is_excluded(shell):
     "-r TER\tQUI\ttrue": "-r TERM:QUIT true",
     "--rewrite=TER\t0 true": "--rewrite=TERM:0 true",
     "--rewrite=TER\tQUI\ttrue": "--rewrite=TERM:QUIT true",
+    "-r ter\tqui\ttrue": "-r TERM:QUIT true",
     "-pTE\ttrue": "-pTERM true",
     "-cpSIGTE\ttrue": "-cpSIGTERM true",
     "-crTER\tSIGQ\ttrue": "-crTERM:SIGQUIT true",
@@ -329,6 +331,12 @@ def test_zsh_does_not_offer_what_is_excluded(shell):
 }.items())
 def test_tab_completes(shell, keys, words):
     assert shell.types(f"dumb-init {keys}") == words.split()
+
+
+@only("bash-completion", "zsh", "fish")
+def test_dumb_init_as_command_completes_too(shell):
+    assert shell.offers("dumb-init -r TERM:0 dumb-init -t 5 -r HUP:US") == \
+        {"USR1", "USR2"}
 
 
 @only("bash-completion", "zsh", "fish")
