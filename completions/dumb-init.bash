@@ -94,23 +94,12 @@ _dumb_init_command()
 	fi
 }
 
-_dumb_init()
+# bash cuts words at ":" and "=" as well. This puts together what no blank
+# separates, up to the cursor, and notes where in COMP_WORDS each word begins.
+_dumb_init_words()
 {
-	local words=() places=() rest=${COMP_LINE:0:COMP_POINT}
-	local i last current option before ended=
-	local options=(
-		-c --single-child -g --process-group -a --all -r --rewrite
-		-d --delay -t --grace -k --kill-after -W --wait-all
-		-e --map-exit -p --parent-death-signal -s --subreaper
-		-w --warn-on-reap -P --pause
-		--termination-log --termination-log=
-		-q --quiet -v --verbose -h --help -V --version
-		-l -L --license
-	)
+	local rest=${COMP_LINE:0:COMP_POINT} i last
 
-	COMPREPLY=()
-	# bash cuts words at ":" and "=" as well. Put together what no blank
-	# separates; the last word ends at the cursor.
 	for ((i = 0; i <= COMP_CWORD; i++)); do
 		if ((i == 0)) || [[ $rest == [[:blank:]]* ]]; then
 			words+=('') places+=("$i")
@@ -124,6 +113,24 @@ _dumb_init()
 			rest=${rest#"${COMP_WORDS[i]}"}
 		fi
 	done
+}
+
+_dumb_init()
+{
+	local words=() places=() i last current option before ended=
+	local options=(
+		-c --single-child -g --process-group -a --all -r --rewrite
+		-d --delay -t --grace -k --kill-after -W --wait-all
+		-e --map-exit -p --parent-death-signal -s --subreaper
+		-w --warn-on-reap -P --pause
+		--termination-log --termination-log=
+		-q --quiet -v --verbose -h --help -V --version
+		-l -L --license
+	)
+
+	COMPREPLY=()
+	_dumb_init_words
+	last=$((${#words[@]} - 1))
 	current=${words[last]}
 
 	for ((i = 1; i < last; i++)); do

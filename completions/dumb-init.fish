@@ -59,6 +59,11 @@ function __dumb_init_durations
     string join \n 5s 10s 30s 2m
 end
 
+# What can be behind FROM: of --rewrite.
+function __dumb_init_to
+    string join \n 0 (__dumb_init_signals $argv)
+end
+
 # SIG:, and what FUNCTION offers behind it: behind_signal FUNCTION
 function __dumb_init_behind_signal
     set -l argument (__dumb_init_argument)
@@ -75,10 +80,6 @@ end
 function __dumb_init_termination_log
     set -l option --termination-log=
     string join \n -- $option $option(__fish_complete_path (__dumb_init_argument))
-end
-
-function __dumb_init_to
-    string join \n 0 (__dumb_init_signals $argv)
 end
 
 function __dumb_init_offer
