@@ -101,11 +101,12 @@ BOTH = glibc=$(BUILD)/glibc/dumb-init musl=$(BUILD)/musl/dumb-init
 test:
 	@tools/need gcc libc6-dev musl-tools libcmocka-dev python3-pytest \
 		python3-pytest-timeout python3-pytest-xdist python3-psutil \
-		python3-pexpect strace procps tini catatonit
+		python3-pexpect strace procps tini catatonit $(QUICK_NEEDS)
 	@$(GLIBC) -s
 	@$(MUSL) -s
 	@$(GLIBC) -s run-units
 	@$(GLIBC) -s behaviour INITS="$(BOTH)"
+	@$(PACKAGE_TESTS) $(QUICK_TESTS)
 
 # The musl build, as PID 1 of real containers. Nothing of what runs already on
 # this machine is used or touched.

@@ -106,9 +106,9 @@ __dumb_init_offer -s e -l map-exit -x -d 'end with TO, or 0, instead of FROM'
 __dumb_init_offer -s p -l parent-death-signal -d 'get SIG when our parent dies' \
     -x -a '(__dumb_init_signals (__dumb_init_argument))'
 __dumb_init_offer -s s -l subreaper \
-    -d 'ignored: it is so wherever that is needed'
+    -d 'ignored: it is always so'
 __dumb_init_offer -s w -l warn-on-reap \
-    -d 'a line for every orphan that is collected'
+    -d 'a line for each orphan collected'
 __dumb_init_offer -s P -l pause -d 'no COMMAND: wait for SIGTERM or SIGINT'
 __dumb_init_offer -l termination-log -d 'say there, too, why we end'
 __dumb_init_offer -s q -l quiet -d 'say only what ends us'

@@ -13,13 +13,18 @@ wheel:
 
 WHEEL_NEEDS = python3-build python3-setuptools python3-wheel
 
-# Everything that is made here is tried.
+# What is made here is tried. Some of that is quick, and part of make test.
+PACKAGE_TESTS = tests/run-packages --init $(BUILD)/musl/dumb-init $(PYTEST_ARGS)
+QUICK_TESTS = $(patsubst %,tests/packages/test_%.py,\
+	version dist completions python)
+QUICK_NEEDS = $(WHEEL_NEEDS) python3-pip bash-completion zsh fish binutils \
+	util-linux
+
 test-packages:
-	@tools/need python3-pytest python3-pytest-timeout python3-psutil \
-		python3-pexpect gcc libc6-dev musl-tools binutils util-linux \
-		bash-completion zsh fish $(WHEEL_NEEDS) python3-pip
+	@tools/need gcc libc6-dev musl-tools python3-pytest \
+		python3-pytest-timeout python3-pytest-xdist
 	@$(MUSL) -s
-	@tests/run-packages tests/packages --init $(BUILD)/musl/dumb-init \
-		$(PYTEST_ARGS)
+	@$(PACKAGE_TESTS) \
+		$(filter-out $(QUICK_TESTS),$(wildcard tests/packages/test_*.py))
 
 .PHONY: dist wheel test-packages
