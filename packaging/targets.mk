@@ -6,10 +6,18 @@ DIST = dist
 dist:
 	@packaging/dist $(VERSION) $(DIST)
 
+# What debian/control asks for.
+DEBIAN_BUILD = build-essential debhelper musl-tools libcmocka-dev
+
+builddeb:
+	@tools/need $(DEBIAN_BUILD)
+	@packaging/builddeb $(VERSION) $(DIST)
+
 # Everything that is made here is tried.
 test-packages:
 	@tools/need python3-pytest python3-pytest-timeout python3-psutil \
-		python3-pexpect
+		python3-pexpect $(DEBIAN_BUILD) autopkgtest binutils lintian \
+		procps strace
 	@tests/run-packages tests/packages $(PYTEST_ARGS)
 
-.PHONY: dist test-packages
+.PHONY: dist builddeb test-packages
