@@ -13,11 +13,18 @@ builddeb:
 	@tools/need $(DEBIAN_BUILD)
 	@packaging/builddeb $(VERSION) $(DIST)
 
+# The same in a container, with Docker or Podman: builddeb-docker
+# BASE_IMAGE=debian:bookworm
+BASE_IMAGE = debian:bookworm
+builddeb-docker:
+	@packaging/builddeb-docker $(BASE_IMAGE) $(VERSION) $(DIST) \
+		$(DEBIAN_BUILD)
+
 # Everything that is made here is tried.
 test-packages:
 	@tools/need python3-pytest python3-pytest-timeout python3-psutil \
 		python3-pexpect $(DEBIAN_BUILD) autopkgtest binutils lintian \
-		procps strace
+		mmdebstrap podman procps runc strace
 	@tests/run-packages tests/packages $(PYTEST_ARGS)
 
-.PHONY: dist builddeb test-packages
+.PHONY: dist builddeb builddeb-docker test-packages

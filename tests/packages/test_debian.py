@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import tarfile
+import uuid
 
 import pytest
 
@@ -145,3 +146,28 @@ def test_behaviour_tests_pass_with_the_installed_program(built, deb):
                env=os.environ | {"PYTEST_ADDOPTS": PART})
     assert re.search(r"^behaviour +PASS$", said, re.M), said
     assert re.search(r"^\d+ passed", said, re.M), said
+
+
+# An image with all that the build needs: without a network it has to suffice.
+IN_CONTAINER = r"""
+set -eu
+export TMPDIR=/mnt DOCKER_HOST=unix:///mnt/no-docker
+export CONTAINERS_CONF=/mnt/containers.conf CONTAINERS_STORAGE_CONF=/mnt/storage.conf
+printf '%s\n' '[engine]' 'runtime = "runc"' 'cgroup_manager = "cgroupfs"' 	'events_logger = "none"' >/mnt/containers.conf
+printf '%s\n' '[storage]' 'driver = "overlay"' 'graphroot = "/mnt/podman"' 	'runroot = "/run/podman"' >/mnt/storage.conf
+mmdebstrap --quiet --variant=apt --dpkgopt='path-exclude=/usr/share/doc/*' 	--dpkgopt='path-exclude=/usr/share/locale/*' 	--include=build-essential,debhelper,musl-tools,libcmocka-dev bookworm - |
+	podman import - debian:bookworm
+export DOCKER_ARGS="--network none --cgroup-parent /$2
+	--ulimit nofile=1024:1024 --ulimit nproc=4096:4096"
+make builddeb-docker BASE_IMAGE=debian:bookworm DIST="$1"
+"""
+
+
+def test_built_in_a_container_the_package_is_the_same(built, tmp_path):
+    cgroup = f"dumb-init-packages-{uuid.uuid4().hex}"
+    try:
+        run(COPY, "sh", "-c", IN_CONTAINER, "sh", tmp_path, cgroup)
+    finally:
+        run("find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path",
+            f"*/{cgroup}*", "-exec", "rmdir", "{}", ";")
+    assert sums(tmp_path) == sums(built)
