@@ -14,17 +14,23 @@ builddeb:
 	@packaging/builddeb $(VERSION) $(DIST)
 
 # The same in a container, with Docker or Podman: builddeb-docker
-# BASE_IMAGE=debian:bookworm
+# BASE_IMAGE=debian:bookworm DOCKER_ARGS='--network host'
 BASE_IMAGE = debian:bookworm
 builddeb-docker:
 	@packaging/builddeb-docker $(BASE_IMAGE) $(VERSION) $(DIST) \
 		$(DEBIAN_BUILD)
 
+# The spec is for rpm's own distributions; here, too, the rpm can be built.
+RPM_BUILD = gcc libc6-dev libcmocka-dev musl-tools rpm
+buildrpm:
+	@tools/need $(RPM_BUILD)
+	@packaging/buildrpm $(VERSION) $(DIST) --with musl
+
 # Everything that is made here is tried.
 test-packages:
 	@tools/need python3-pytest python3-pytest-timeout python3-psutil \
-		python3-pexpect $(DEBIAN_BUILD) autopkgtest binutils lintian \
-		mmdebstrap podman procps runc strace
+		python3-pexpect $(DEBIAN_BUILD) $(RPM_BUILD) autopkgtest binutils \
+		cpio lintian mmdebstrap podman procps runc strace
 	@tests/run-packages tests/packages $(PYTEST_ARGS)
 
-.PHONY: dist builddeb builddeb-docker test-packages
+.PHONY: dist builddeb builddeb-docker buildrpm test-packages
