@@ -26,11 +26,16 @@ buildrpm:
 	@tools/need $(RPM_BUILD)
 	@packaging/buildrpm $(VERSION) $(DIST) --with musl
 
+# For abuild, which wants both: the tarball, and an APKBUILD that knows its sum.
+apkbuild: dist
+	@packaging/apkbuild $(VERSION) $(DIST)
+
 # Everything that is made here is tried.
 test-packages:
 	@tools/need python3-pytest python3-pytest-timeout python3-psutil \
 		python3-pexpect $(DEBIAN_BUILD) $(RPM_BUILD) autopkgtest binutils \
-		cpio lintian mmdebstrap podman procps runc strace
+		busybox-static cpio lintian mmdebstrap podman procps runc \
+		shellcheck strace
 	@tests/run-packages tests/packages $(PYTEST_ARGS)
 
-.PHONY: dist builddeb builddeb-docker buildrpm test-packages
+.PHONY: dist builddeb builddeb-docker buildrpm apkbuild test-packages

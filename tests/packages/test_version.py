@@ -29,6 +29,7 @@ def test_newest_entry_is_for_the_version_of_the_makefile(path, pattern):
 
 
 @pytest.mark.parametrize("path, pattern", {
+    "packaging/alpine/APKBUILD": r"^pkgver=(\S+)$",
     "packaging/rpm/dumb-init.spec": r"^Version: +(\S+)$",
 }.items())
 def test_package_is_of_the_version_of_the_makefile(path, pattern):
