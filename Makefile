@@ -49,7 +49,8 @@ HELPERS = $(patsubst tests/helpers/%.c,$(BUILD)/helpers/%,\
 C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch] bench/*.[ch])
 
 $(BUILD)/dumb-init: $(OBJECTS)
-	$(CC) $(CFLAGS) $(SMALL) $(LDFLAGS) -o $@ $(OBJECTS)
+	$(CC) $(CFLAGS) $(SMALL) $(if $(NO_PIE),-no-pie) $(LDFLAGS) -o $@ \
+		$(OBJECTS)
 
 $(BUILD)/%.o: src/%.c $(wildcard src/*.h) $(BUILD)/license.h Makefile \
 		$(BUILD)/flags

@@ -7,24 +7,49 @@ dist:
 	@packaging/dist $(VERSION) $(DIST)
 
 # For pip: the program, static unless CC and LDFLAGS say otherwise, and its source.
+WHEEL_BUILD = gcc libc6-dev musl-tools python3-build python3-setuptools \
+	python3-wheel
 wheel:
-	@tools/need gcc libc6-dev musl-tools $(WHEEL_NEEDS)
+	@tools/need $(WHEEL_BUILD)
 	@packaging/wheel $(VERSION) $(DIST)
 
-WHEEL_NEEDS = python3-build python3-setuptools python3-wheel
+# What debian/control asks for.
+DEBIAN_BUILD = build-essential debhelper musl-tools libcmocka-dev
+builddeb:
+	@tools/need $(DEBIAN_BUILD)
+	@packaging/builddeb $(VERSION) $(DIST)
+
+# The same in a container, with Docker or Podman: builddeb-docker
+# BASE_IMAGE=debian:bookworm DOCKER_ARGS='--network host'
+BASE_IMAGE = debian:bookworm
+builddeb-docker:
+	@packaging/builddeb-docker $(BASE_IMAGE) $(VERSION) $(DIST) \
+		$(DEBIAN_BUILD)
+
+# The spec is for rpm's own distributions; here, too, the rpm can be built.
+RPM_BUILD = gcc libc6-dev libcmocka-dev musl-tools rpm
+buildrpm:
+	@tools/need $(RPM_BUILD)
+	@packaging/buildrpm $(VERSION) $(DIST) --with musl
+
+# For abuild, which wants both: the tarball, and an APKBUILD that knows its sum.
+apkbuild: dist
+	@packaging/apkbuild $(VERSION) $(DIST)
 
 # What is made here is tried. Some of that is quick, and part of make test.
 PACKAGE_TESTS = tests/run-packages --init $(BUILD)/musl/dumb-init $(PYTEST_ARGS)
 QUICK_TESTS = $(patsubst %,tests/packages/test_%.py,\
 	version dist completions python)
-QUICK_NEEDS = $(WHEEL_NEEDS) python3-pip bash-completion zsh fish binutils \
+QUICK_NEEDS = $(WHEEL_BUILD) python3-pip bash-completion zsh fish binutils \
 	util-linux
 
 test-packages:
-	@tools/need gcc libc6-dev musl-tools python3-pytest \
-		python3-pytest-timeout python3-pytest-xdist
+	@tools/need python3-pytest python3-pytest-timeout python3-pytest-xdist \
+		python3-psutil python3-pexpect $(DEBIAN_BUILD) $(RPM_BUILD) \
+		autopkgtest binutils busybox-static cpio lintian mmdebstrap podman \
+		procps runc shellcheck strace
 	@$(MUSL) -s
 	@$(PACKAGE_TESTS) \
 		$(filter-out $(QUICK_TESTS),$(wildcard tests/packages/test_*.py))
 
-.PHONY: dist wheel test-packages
+.PHONY: dist wheel builddeb builddeb-docker buildrpm apkbuild test-packages

@@ -22,6 +22,15 @@ VERSION = first(r"^VERSION = (\S+)$", "Makefile")
 @pytest.mark.parametrize("path, pattern", {
     "CHANGELOG.md": r"^## \[(\S+)\] - ",
     "debian/changelog": r"^dumb-init \((\S+)-\d+\) ",
+    "packaging/rpm/dumb-init.spec": r"^\* .* - (\S+)-\d+$",
 }.items())
 def test_newest_entry_is_for_the_version_of_the_makefile(path, pattern):
+    assert first(pattern, path) == VERSION
+
+
+@pytest.mark.parametrize("path, pattern", {
+    "packaging/alpine/APKBUILD": r"^pkgver=(\S+)$",
+    "packaging/rpm/dumb-init.spec": r"^Version: +(\S+)$",
+}.items())
+def test_package_is_of_the_version_of_the_makefile(path, pattern):
     assert first(pattern, path) == VERSION

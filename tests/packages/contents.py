@@ -1,0 +1,32 @@
+"""What the tests of packages share: to run a command, and what is installed."""
+
+import pathlib
+import re
+import subprocess
+
+ROOT = pathlib.Path(__file__).parents[2]
+VERSION, = re.findall(r"^VERSION = (\S+)$", (ROOT / "Makefile").read_text(), re.M)
+COMPLETIONS = {
+    "dumb-init.bash": "bash-completion/completions/dumb-init",
+    "_dumb-init": "zsh/site-functions/_dumb-init",
+    "dumb-init.fish": "fish/vendor_completions.d/dumb-init.fish",
+}
+
+
+def run(*words, **options):
+    """Runs a command in our source, which has to succeed; what it says."""
+    options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+               "stderr": subprocess.STDOUT, "text": True, "cwd": ROOT} | options
+    result = subprocess.run([str(word) for word in words], check=False, **options)
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def completions():
+    """Where in /usr/share those for the shells are, which we have."""
+    return {COMPLETIONS[path.name] for path in ROOT.glob("completions/*")}
+
+
+def is_static(path):
+    """Whether that program needs no other file to run."""
+    return "INTERP" not in run("readelf", "--program-headers", "--wide", path)
