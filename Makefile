@@ -37,7 +37,7 @@ FLAGS = -std=c11 -D_GNU_SOURCE -I$(BUILD) \
 SECTIONS = -ffunction-sections -fdata-sections
 SMALL = -Wl,--gc-sections -Wl,-z,noseparate-code
 
-SOURCES = $(wildcard src/*.c)
+SOURCES = $(sort $(wildcard src/*.c))
 OBJECTS = $(SOURCES:src/%.c=$(BUILD)/%.o)
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
 HELPERS = $(patsubst tests/helpers/%.c,$(BUILD)/helpers/%,\
