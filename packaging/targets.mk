@@ -36,6 +36,28 @@ buildrpm:
 apkbuild: dist
 	@packaging/apkbuild $(VERSION) $(DIST)
 
+# Static programs, and what goes with them: of RELEASE, or all that are in
+# packaging/architectures.
+RELEASE =
+RELEASE_NEEDS = gcc libc6-dev musl-tools python3 gcc-aarch64-linux-gnu \
+	gcc-arm-linux-gnueabihf gcc-i686-linux-gnu gcc-powerpc64le-linux-gnu \
+	gcc-s390x-linux-gnu gcc-riscv64-linux-gnu gcc-mips64el-linux-gnuabi64 \
+	libc6-dev-arm64-cross libc6-dev-armhf-cross libc6-dev-i386-cross \
+	libc6-dev-ppc64el-cross libc6-dev-s390x-cross libc6-dev-riscv64-cross \
+	libc6-dev-mips64el-cross
+
+release-build:
+	@tools/need $(RELEASE_NEEDS)
+	@packaging/release-build $(VERSION) $(BUILD) $(DIST) $(RELEASE)
+
+# The behaviour tests for each of them, under qemu where it has to be.
+release: release-build
+	@tools/need qemu-user-static python3-pytest python3-pytest-timeout \
+		python3-pytest-xdist python3-psutil python3-pexpect strace procps
+	@$(GLIBC) -s helpers
+	@packaging/release-test $(VERSION) $(BUILD) $(BUILD)/glibc/helpers $(DIST) \
+		$(RELEASE)
+
 # What is made here is tried. Some of that is quick, and part of make test.
 PACKAGE_TESTS = tests/run-packages --init $(BUILD)/musl/dumb-init $(PYTEST_ARGS)
 QUICK_TESTS = $(patsubst %,tests/packages/test_%.py,\
@@ -47,9 +69,10 @@ test-packages:
 	@tools/need python3-pytest python3-pytest-timeout python3-pytest-xdist \
 		python3-psutil python3-pexpect $(DEBIAN_BUILD) $(RPM_BUILD) \
 		autopkgtest binutils busybox-static cpio lintian mmdebstrap podman \
-		procps runc shellcheck strace
+		procps runc shellcheck strace $(RELEASE_NEEDS)
 	@$(MUSL) -s
 	@$(PACKAGE_TESTS) \
 		$(filter-out $(QUICK_TESTS),$(wildcard tests/packages/test_*.py))
 
-.PHONY: dist wheel builddeb builddeb-docker buildrpm apkbuild test-packages
+.PHONY: dist wheel builddeb builddeb-docker buildrpm apkbuild release-build \
+	release test-packages

@@ -54,7 +54,7 @@ static const struct row {
 	{ 'v', '-', "verbose", NULL, NULL, "say what happens" },
 	{ 'h', '-', "help", NULL, NULL, "this text" },
 	{ 'V', '-', "version", NULL, NULL, "the version" },
-	{ 'l', '-', "license", NULL, NULL, "the licence; so does -L" },
+	{ 'l', '-', "license", NULL, NULL, "the licence; also -L" },
 };
 
 enum {
@@ -67,18 +67,18 @@ static const char *const usage =
 	"Usage: dumb-init [OPTION]... [--] COMMAND [ARG]...\n"
 	"       dumb-init [OPTION]... --pause\n"
 	"\n"
-	"Runs COMMAND as the init of a container: passes every signal on to\n"
-	"it, collects orphans, and ends with its status.\n"
+	"Runs COMMAND as the init of a container: passes signals on to it,\n"
+	"collects orphans, and ends with its status.\n"
 	"\n";
 
 static const char *const environment =
 	"\n"
-	"A signal is a number, 1 to 64, or a name: TERM, SIGTERM, RTMIN+3.\n"
-	"A duration is in seconds, or has a unit: 10, 0.5, 500ms, 2m, 1h.\n"
+	"A signal is a number or a name: 15, TERM, SIGTERM, RTMIN+3.\n"
+	"A duration is in seconds, or has a unit: 10, 0.5, 500ms, 2m.\n"
 	"(+): may be repeated.\n"
 	"In the environment DUMB_INIT_SETSID=0 is as -c, DUMB_INIT_DEBUG=1\n"
-	"is as -v, and DUMB_INIT_OPTIONS holds options to be read first.\n"
-	"As tini or catatonit: a new group, but signals go to COMMAND alone\n"
+	"is as -v; DUMB_INIT_OPTIONS holds options to be read first.\n"
+	"As tini or catatonit: a new group; signals go to COMMAND alone\n"
 	"unless -g or TINI_KILL_PROCESS_GROUP is given.\n";
 
 static const char *const license = LICENSE_TEXT;

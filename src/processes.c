@@ -12,17 +12,18 @@
 #include "proc.h"
 #include "processes.h"
 
-/* These numbers are the same on every processor, pidfd_open(2). */
-#ifndef SYS_pidfd_send_signal
+/* pidfd_open(2); MIPS has other numbers, and libc headers that know them. */
+#if !defined(SYS_pidfd_send_signal) && !defined(__mips__)
 #define SYS_pidfd_send_signal 424
 #endif
-#ifndef SYS_pidfd_open
+#if !defined(SYS_pidfd_open) && !defined(__mips__)
 #define SYS_pidfd_open 434
 #endif
 
 enum {
-	/* The greatest /proc/sys/kernel/pid_max, proc(5). */
-	PIDS = sizeof(long) > 4 ? 4 * 1024 * 1024 : 32 * 1024,
+	/* The greatest /proc/sys/kernel/pid_max, proc(5); that of a kernel of
+	 * 64 bits, which runs programs of 32 as well. */
+	PIDS = 4 * 1024 * 1024,
 	WORD_BITS = 64,
 	PATH_LENGTH = sizeof("/proc/-2147483648/task/-2147483648/children"),
 	/*

@@ -7,7 +7,7 @@
 #include "numbers.h"
 #include "signals.h"
 
-/* As in signal(7). SIGSTKFLT and SIGPWR are not on every processor. */
+/* As in signal(7). SIGEMT and SIGSTKFLT are not on every processor. */
 static const char names[][sizeof("STKFLT")] = {
 	[SIGHUP] = "HUP",       [SIGINT] = "INT",   [SIGQUIT] = "QUIT",
 	[SIGILL] = "ILL",       [SIGTRAP] = "TRAP", [SIGABRT] = "ABRT",
@@ -19,6 +19,9 @@ static const char names[][sizeof("STKFLT")] = {
 	[SIGURG] = "URG",       [SIGXCPU] = "XCPU", [SIGXFSZ] = "XFSZ",
 	[SIGVTALRM] = "VTALRM", [SIGPROF] = "PROF", [SIGWINCH] = "WINCH",
 	[SIGIO] = "IO",         [SIGPWR] = "PWR",   [SIGSYS] = "SYS",
+#ifdef SIGEMT
+	[SIGEMT] = "EMT",
+#endif
 #ifdef SIGSTKFLT
 	[SIGSTKFLT] = "STKFLT",
 #endif
@@ -140,11 +143,16 @@ struct kernel_timespec {
 
 #define A_SECOND (1000 * SIGNALS_MS)
 
+/* The kernel's sets are arrays of long, the first of which has signal 1. */
+_Static_assert(sizeof(signals_set) == sizeof(long) ||
+		       __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+	       "sets of signals have their words the other way round here");
+
 #ifndef SYS_clock_gettime
 #define SYS_clock_gettime SYS_clock_gettime32
 #endif
 
-static long set_mask(const uint64_t *mask, uint64_t *old)
+static long set_mask(const signals_set *mask, signals_set *old)
 {
 	return syscall(SYS_rt_sigprocmask, SIG_SETMASK, mask, old,
 		       sizeof(*mask));
@@ -154,12 +162,13 @@ static long set_mask(const uint64_t *mask, uint64_t *old)
 static long set_action(int signum, const struct signals_action *action,
 		       struct signals_action *old)
 {
-	return syscall(SYS_rt_sigaction, signum, action, old, sizeof(uint64_t));
+	return syscall(SYS_rt_sigaction, signum, action, old,
+		       sizeof(signals_set));
 }
 
 bool signals_take_over(struct inherited *inherited)
 {
-	const uint64_t all = SIGNALS_ALL;
+	const signals_set all = SIGNALS_ALL;
 	const struct signals_action standard = { { 0 } };
 
 	/* Ignored, SIGCHLD would make the kernel throw exit statuses away,
@@ -177,7 +186,9 @@ void signals_hand_back(const struct inherited *inherited)
 
 bool signals_wait(siginfo_t *info, int64_t timeout_ns)
 {
-	const uint64_t all = SIGNALS_ALL;
+	/* Up to SIGNALS_RTMAX. */
+	const signals_set all =
+		SIGNALS_ALL >> (8 * sizeof(all) - SIGNALS_RTMAX);
 	const struct kernel_timespec timeout = {
 		.sec = (long)(timeout_ns / A_SECOND),
 		.nsec = (long)(timeout_ns % A_SECOND),
@@ -197,16 +208,16 @@ int64_t signals_clock(void)
 	return now.sec * A_SECOND + now.nsec;
 }
 
-bool signals_take(uint64_t set, siginfo_t *info)
+bool signals_take(signals_set set, siginfo_t *info)
 {
 	const struct kernel_timespec now = { 0, 0 };
 
 	return syscall(SYS_rt_sigtimedwait, &set, info, &now, sizeof(set)) > 0;
 }
 
-uint64_t signals_pending(void)
+signals_set signals_pending(void)
 {
-	uint64_t pending = 0;
+	signals_set pending = 0;
 
 	(void)syscall(SYS_rt_sigpending, &pending, sizeof(pending));
 	return pending;

@@ -3,8 +3,8 @@
  * kernel's signal sets.
  *
  * libc's own sigset_t functions leave out the signals that it uses itself: 32
- * and 33 in glibc, 34 too in musl. So sets are plain 64-bit masks here, as the
- * raw system calls take them.
+ * and 33 in glibc, 34 too in musl. So sets are plain masks here, as the raw
+ * system calls take them: of 64 bits, and of 128 on MIPS.
  */
 #ifndef SIGNALS_H
 #define SIGNALS_H
@@ -14,17 +14,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __mips__
+typedef unsigned __int128 signals_set;
+#else
+typedef uint64_t signals_set;
+#endif
+
 enum {
 	SIGNALS_RTMIN = 34, /* signal(7); libc's SIGRTMIN may differ */
-	SIGNALS_RTMAX = 64,
+	/* 128 of MIPS is left pending: no wait(2) status could tell of it. */
+	SIGNALS_RTMAX = sizeof(signals_set) == 16 ? 127 : 64,
 	SIGNALS_NONE = -1,
 	SIGNALS_FOREVER = -1, /* a timeout that never comes */
 };
 
-#define SIGNALS_ALL (~UINT64_C(0))
+#define SIGNALS_ALL (~(signals_set)0)
 
-/* The set of one signal, 1 to 64. */
-#define SIGNALS_BIT(signum) (UINT64_C(1) << ((signum)-1))
+/* The set of one signal, 1 to SIGNALS_RTMAX. */
+#define SIGNALS_BIT(signum) ((signals_set)1 << ((signum)-1))
 
 /* What the terminal of a job sends, for a key or for a state that changes. */
 #define SIGNALS_TERMINAL                                                       \
@@ -37,8 +44,8 @@ enum {
 	(SIGNALS_BIT(SIGTSTP) | SIGNALS_BIT(SIGTTIN) | SIGNALS_BIT(SIGTTOU))
 
 /*
- * Number for "15", "TERM", "sigterm", "RTMIN+3" or "SIGRTMAX-1" (1 to 64);
- * SIGNALS_NONE for anything else.
+ * Number for "15", "TERM", "sigterm", "RTMIN+3" or "SIGRTMAX-1" (1 to
+ * SIGNALS_RTMAX); SIGNALS_NONE for anything else.
  */
 int signals_parse(const char *text);
 
@@ -48,7 +55,7 @@ struct signal_name {
 
 /*
  * Name with "SIG" in front: "SIGTERM", "SIGRTMIN+15", and "SIG32" and "SIG33"
- * for the two that have no name. signum: 1 to 64.
+ * for the two that have no name. signum: 1 to SIGNALS_RTMAX.
  */
 struct signal_name signals_name(int signum);
 
@@ -79,7 +86,7 @@ struct signals_action {
 
 /* What we were started with, to be COMMAND's again. */
 struct inherited {
-	uint64_t mask;
+	signals_set mask;
 	struct signals_action sigchld;
 };
 
@@ -110,10 +117,10 @@ int64_t signals_clock(void);
  * Takes one pending signal of the set and fills info. Returns false at once
  * when there is none.
  */
-bool signals_take(uint64_t set, siginfo_t *info);
+bool signals_take(signals_set set, siginfo_t *info);
 
 /* The set of signals that wait to be taken. */
-uint64_t signals_pending(void);
+signals_set signals_pending(void);
 
 /*
  * Queues a signal with all that info says of it: a value sent by sigqueue(3)

@@ -17,8 +17,8 @@
 #include "spawn.h"
 #include "terminal.h"
 
-/* close_range(2); the number is the same on every processor we build for. */
-#ifndef SYS_close_range
+/* close_range(2); MIPS has other numbers, and libc headers that know them. */
+#if !defined(SYS_close_range) && !defined(__mips__)
 #define SYS_close_range 436
 #endif
 
@@ -62,7 +62,7 @@ struct start {
  */
 static void claim_early_signals(void)
 {
-	const uint64_t early = SIGNALS_TERMINAL & signals_pending();
+	const signals_set early = SIGNALS_TERMINAL & signals_pending();
 	siginfo_t info;
 
 	for (int signum = 1; early >> (signum - 1) != 0; signum++) {

@@ -28,11 +28,11 @@ enum {
 
 struct supervisor {
 	struct lifecycle lifecycle;
-	pid_t command;  /* 0 when it has been collected, or is none */
-	siginfo_t held; /* what came with the signal that is held back */
-	uint64_t got;   /* the set of signals that we know COMMAND got */
-	int oom_kills;  /* of our cgroup, soon after COMMAND's start */
-	bool strangers; /* of all the rest none is our child */
+	pid_t command;   /* 0 when it has been collected, or is none */
+	siginfo_t held;  /* what came with the signal that is held back */
+	signals_set got; /* the set of signals that we know COMMAND got */
+	int oom_kills;   /* of our cgroup, soon after COMMAND's start */
+	bool strangers;  /* of all the rest none is our child */
 };
 
 static bool send_with_value(pid_t pid, int signum, const siginfo_t *value)
@@ -142,8 +142,8 @@ static void handle(struct supervisor *supervisor, const struct event *event,
 static bool has_reached_command(const struct supervisor *supervisor,
 				const siginfo_t *info)
 {
-	const uint64_t hangup = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGCONT);
-	const uint64_t signal = SIGNALS_BIT(info->si_signo);
+	const signals_set hangup = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGCONT);
+	const signals_set signal = SIGNALS_BIT(info->si_signo);
 
 	if (info->si_code != SI_KERNEL || !(signal & SIGNALS_TERMINAL) ||
 	    supervisor->lifecycle.options->mode != MODE_SINGLE_CHILD ||
@@ -182,14 +182,16 @@ static int oom_kills_since(int before)
 static void explain_end(const struct supervisor *supervisor,
 			const siginfo_t *dead)
 {
-	const uint64_t keys = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGINT) |
-			      SIGNALS_BIT(SIGQUIT);
-	uint64_t signal;
+	const signals_set keys = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGINT) |
+				 SIGNALS_BIT(SIGQUIT);
+	signals_set signal;
 
 	if (dead->si_code == CLD_EXITED)
 		return;
 	signal = SIGNALS_BIT(dead->si_status);
-	if ((signal & supervisor->got) ||
+	/* Waiting for us, too: it was sent to both, and its turn is still to
+	 * come. */
+	if ((signal & (supervisor->got | signals_pending())) ||
 	    ((signal & keys) && isatty(STDIN_FILENO)))
 		return;
 	report_cause(dead, signal == SIGNALS_BIT(SIGKILL)

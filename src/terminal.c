@@ -13,9 +13,9 @@
  */
 void terminal_give_up(void)
 {
-	const uint64_t raised = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGCONT);
+	const signals_set raised = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGCONT);
 	const int job_stop[] = { SIGTSTP, SIGTTIN, SIGTTOU };
-	uint64_t before;
+	signals_set before;
 	siginfo_t own;
 	pid_t leader;
 

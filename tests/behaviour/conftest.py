@@ -8,6 +8,7 @@ and for each mode and place that it names as a fixture:
 
 import os
 import pathlib
+import re
 import select
 import shutil
 import signal
@@ -153,16 +154,16 @@ def end_tree(pid):
             pass
 
 
+# rt_sigtimedwait(2) with a set, a place for what comes, and no timeout, as proc(5)
+# has it in /proc/PID/syscall: an init that has looked at its cgroup waits so.
+WAITS_FOR_GOOD = r"^[0-9]+ (0x[0-9a-f]{5,} ){2}0x0 0x(8|10) "
+# COMMAND in a shell waits until its init does.
+AWAIT_INIT = f"until grep -qE '{WAITS_FOR_GOOD}' /proc/$PPID/syscall; do :; done; "
+
+
 def waits_for_good(pid):
-    """Whether it waits for a signal and, as it has looked at its cgroup, no longer
-    for a time as well; proc(5), syscall."""
-    fields = pathlib.Path(f"/proc/{pid}/syscall").read_text().split()
-    return fields[0] != "running" and fields[3] == "0x0"
-
-
-# The same for COMMAND in a shell, of its init.
-AWAIT_INIT = ("until grep -q '^[0-9]* [^ ]* [^ ]* 0x0 ' /proc/$PPID/syscall; "
-              "do :; done; ")
+    text = pathlib.Path(f"/proc/{pid}/syscall").read_text()
+    return re.match(WAITS_FOR_GOOD, text) is not None
 
 
 def wait_for_end(popen):

@@ -203,7 +203,7 @@ def rows(run_init):
     assert len(found) > 10
     table = []
     for *words, argument, text in found:
-        if "so does -L" in text:
+        if "also -L" in text:
             words.append("-L")
         table.append((set(words) - {""}, argument.startswith(" "), text))
     return table
@@ -242,7 +242,7 @@ def test_option_wants_an_argument_where_help_says_so(shell, rows):
 def test_descriptions_are_those_of_help(name, rows):
     text = (COMPLETIONS / name).read_text(encoding="utf-8")
     for _, _, help_text in rows:
-        assert re.sub(r" \(\+\)|; so does -L", "", help_text) in text
+        assert re.sub(r" \(\+\)|; also -L", "", help_text) in text
 
 
 def test_signals_that_are_offered_are_accepted(run_init, signals):

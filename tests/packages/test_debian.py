@@ -110,8 +110,9 @@ def test_built_again_elsewhere_the_packages_are_the_same(built, tmp_path):
 UPGRADE = r"""
 set -eu
 list() {
-	# But for what dpkg and man keep for themselves, and the time of.
-	find /etc /usr /var -path /var/cache/man -prune -o -path /var/log -prune 		-o -print | grep -v '^/var/lib/dpkg/[^/]*$' | sort
+	# But for what dpkg and man keep for themselves; others use /var/tmp.
+	find /etc /usr /var -path /var/cache/man -prune -o -path /var/log -prune \
+		-o -path /var/tmp -prune -o -print | grep -v '^/var/lib/dpkg/[^/]*$' | sort
 	dpkg-query -W
 }
 cd "$1"

@@ -157,7 +157,7 @@ static void test_malformed_rewrite_changes_nothing(void **state)
 
 static void test_taken_over_signals_wait_and_are_taken(void **state)
 {
-	const uint64_t user = SIGNALS_BIT(SIGUSR1) | SIGNALS_BIT(SIGUSR2);
+	const signals_set user = SIGNALS_BIT(SIGUSR1) | SIGNALS_BIT(SIGUSR2);
 	struct inherited inherited;
 	siginfo_t info;
 

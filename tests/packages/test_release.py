@@ -1,0 +1,164 @@
+"""What make release-build makes: static programs, their sums, an SBOM."""
+
+import hashlib
+import json
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+# What readelf says of each, and a bound on its size: 10 % above what it was when
+# this was written.
+PROGRAMS = {
+    "x86_64": ("ELF64", "little", "Advanced Micro Devices X86-64", 32 * 1024),
+    "aarch64": ("ELF64", "little", "AArch64", 43 * 1024),
+    "armv7": ("ELF32", "little", "ARM", 33 * 1024),
+    "i386": ("ELF32", "little", "Intel 80386", 37 * 1024),
+    "ppc64le": ("ELF64", "little", "PowerPC64", 51 * 1024),
+    "s390x": ("ELF64", "big", "IBM S/390", 42 * 1024),
+    "riscv64": ("ELF64", "little", "RISC-V", 480 * 1024),
+    "mips64el": ("ELF64", "little", "MIPS R3000", 54 * 1024),
+}
+
+
+def build(directory, before=(), **environ):
+    """Builds all in a copy of the source, and returns where they are then."""
+    directory.mkdir(parents=True)
+    subprocess.run(["packaging/tree", directory], cwd=ROOT, check=True)
+    inherited = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/"}
+    subprocess.run([*before, "make", "-s", "release-build"], cwd=directory, check=True,
+                   env=inherited | environ, stdin=subprocess.DEVNULL)
+    return directory / "dist"
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("release") / "tree")
+
+
+@pytest.fixture(scope="module")
+def files(dist):
+    """The programs, by architecture."""
+    return {path.name.split("_", 2)[2]: path for path in dist.glob("dumb-init_*_*")}
+
+
+def digest(path, algorithm="sha256"):
+    return hashlib.new(algorithm, path.read_bytes()).hexdigest()
+
+
+def test_there_is_a_program_for_each_processor_and_nothing_else(dist, files):
+    assert set(files) == set(PROGRAMS)
+    others = {path.name for path in dist.iterdir()} - {
+        path.name for path in files.values()}
+    assert {re.sub(r"_\d[^_]*?\.spdx", "_VERSION.spdx", name) for name in others} == {
+        "SHA256SUMS", "dumb-init_VERSION.spdx.json"}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_program_is_small_static_and_for_its_processor(files, name):
+    elf_class, order, machine, bound = PROGRAMS[name]
+    text = subprocess.run(["readelf", "--wide", "--file-header", "--program-headers",
+                           files[name]], check=True, capture_output=True, text=True,
+                          env={"LC_ALL": "C", "PATH": "/usr/bin"}).stdout
+    assert re.search(rf"Class: +{elf_class}\n", text)
+    assert re.search(rf"Data: .*, {order} endian\n", text)
+    assert re.search(rf"Machine: +{re.escape(machine)}\n", text)
+    assert re.search(r"Type: +EXEC ", text)
+    assert "INTERP" not in text and "DYNAMIC" not in text
+    # An executable stack is what a file without GNU_STACK may get.
+    assert re.search(r"GNU_STACK .* RW ", text)
+    assert files[name].stat().st_size <= bound
+
+
+def test_sums_are_true_of_every_file(dist):
+    result = subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"],
+                            cwd=dist, check=True, capture_output=True, text=True)
+    checked = {line.removesuffix(": OK") for line in result.stdout.splitlines()}
+    assert checked == {path.name for path in dist.iterdir()} - {"SHA256SUMS"}
+
+
+@pytest.fixture(scope="module")
+def sbom(dist):
+    path, = dist.glob("*.spdx.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+# What SPDX 2.3 says each must have: clauses 6 (document), 7 (package), 8 (file).
+MUST_HAVE = {
+    "document": {"spdxVersion", "dataLicense", "SPDXID", "name", "documentNamespace",
+                 "creationInfo"},
+    "packages": {"name", "SPDXID", "versionInfo", "downloadLocation"},
+    "files": {"fileName", "SPDXID", "checksums"},
+    "relationships": {"spdxElementId", "relationshipType", "relatedSpdxElement"},
+}
+
+
+def test_sbom_has_what_spdx_wants(sbom):
+    assert (sbom["spdxVersion"], sbom["dataLicense"], sbom["SPDXID"]) == (
+        "SPDX-2.3", "CC0-1.0", "SPDXRef-DOCUMENT")
+    assert MUST_HAVE["document"] <= set(sbom)
+    for kind in ("packages", "files", "relationships"):
+        for each in sbom[kind]:
+            assert MUST_HAVE[kind] <= set(each)
+    assert re.fullmatch(r"[a-z]+:[^#\s]+", sbom["documentNamespace"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+                        sbom["creationInfo"]["created"])
+    assert all(re.fullmatch("(Person|Organization|Tool): .+", creator)
+               for creator in sbom["creationInfo"]["creators"])
+
+
+def test_sbom_refers_to_nothing_that_is_not_in_it(sbom):
+    elements = [sbom, *sbom["packages"], *sbom["files"]]
+    ids = [each["SPDXID"] for each in elements]
+    assert len(ids) == len(set(ids))
+    assert all(re.fullmatch(r"SPDXRef-[A-Za-z0-9.-]+", each) for each in ids)
+    for edge in sbom["relationships"]:
+        assert {edge["spdxElementId"], edge["relatedSpdxElement"]} <= set(ids)
+
+
+def test_sbom_is_made_when_the_changelog_says(sbom):
+    epoch = subprocess.run([ROOT / "packaging/epoch"], check=True, text=True,
+                           capture_output=True).stdout.strip()
+    said = subprocess.run(["date", "+%s", "-d", sbom["creationInfo"]["created"]],
+                          check=True, text=True, capture_output=True).stdout.strip()
+    assert said == epoch
+
+
+def test_sbom_names_every_program_with_its_sums(sbom, files):
+    named = {entry["fileName"]: {each["algorithm"]: each["checksumValue"]
+                                 for each in entry["checksums"]}
+             for entry in sbom["files"]}
+    assert named == {f"./{path.name}": {"SHA1": digest(path, "sha1"),
+                                        "SHA256": digest(path)}
+                     for path in files.values()}
+    ours = next(each for each in sbom["packages"] if each["name"] == "dumb-init")
+    sums = "".join(sorted(digest(path, "sha1") for path in files.values()))
+    assert ours["packageVerificationCode"]["packageVerificationCodeValue"] == \
+        hashlib.sha1(sums.encode()).hexdigest()
+
+
+def test_sbom_names_what_is_linked_into_each_program(sbom):
+    names = {each["SPDXID"]: each["name"] for each in sbom["packages"]}
+    linked = {entry["fileName"].split("_", 2)[2]: sorted(
+        names[edge["relatedSpdxElement"]] for edge in sbom["relationships"]
+        if edge["relationshipType"] == "STATIC_LINK" and
+        edge["spdxElementId"] == entry["SPDXID"]) for entry in sbom["files"]}
+    assert set(linked) == set(PROGRAMS)
+    for name, packages in linked.items():
+        libc, libgcc = packages if name == "riscv64" else reversed(packages)
+        assert libgcc.startswith("libgcc-")
+        assert libc.startswith("libc6-dev-" if name == "riscv64" else "musl-dev")
+
+
+@pytest.mark.timeout(900)
+def test_built_again_elsewhere_later_and_otherwise_every_byte_is_the_same(
+        dist, tmp_path):
+    """Later: the first build took many seconds."""
+    again = build(tmp_path / "a-directory-whose-path-is-longer" / "tree",
+                  before=["sh", "-c", 'umask 077 && exec "$@"', "sh"],
+                  TZ="Pacific/Kiritimati", LC_ALL="C.UTF-8", LANG="C.UTF-8",
+                  USER="somebody", HOME="/tmp")
+    assert {path.name: digest(path) for path in again.iterdir()} == \
+        {path.name: digest(path) for path in dist.iterdir()}
