@@ -253,7 +253,9 @@ def orphan_is_collected(start, *options, **others):
                    "an orphan")
         assert int(status_field(named, "PPid")) == started.pid
     started.popen.stdin.close()
-    wait_until(lambda: len(children(started.pid)) == 1, "its end")
+    # COMMAND itself has to collect its child that was the orphan's parent.
+    wait_until(lambda: [children(child) for child in children(started.pid)] == [[]],
+               "its end")
     return started
 
 

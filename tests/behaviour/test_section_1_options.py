@@ -118,7 +118,7 @@ def test_parent_death_signal_kill_kills_us(orphaned, mode, place):
     _, ours, command = orphaned(*mode, "-p", "KILL")
     wait_until(lambda: state(ours) == "X", "our end")
     if place == "ordinary":  # as PID 1 we take the namespace with us
-        assert state(command) == "S"
+        wait_until(lambda: state(command) == "S", "COMMAND to go on")
 
 
 def test_parent_death_signal_is_not_commands(run, mode):

@@ -110,7 +110,7 @@ def test_orphans_are_collected_in_a_pause_elsewhere(start):
     started.popen.stdin.flush()
     orphan = int(started.expect(rb"orphan (\d+)\n")[1])
     wait_until(lambda: int(status_field(orphan, "PPid")) != child, "an orphan")
-    assert children(started.pid) == [orphan]
+    wait_until(lambda: children(started.pid) == [orphan], "its parent's end")
     started.popen.stdin.close()
     wait_until(lambda: not children(started.pid), "its end")
     started.send(signal.SIGTERM)
