@@ -126,10 +126,11 @@ static void handle(struct supervisor *supervisor, const struct event *event,
 		supervisor->got |= SIGNALS_BIT(event->signum);
 	if (actions.lend_terminal)
 		terminal_hand_over(getpgrp(), supervisor->command);
-	if (actions.signum != 0)
-		pass_on(supervisor, &actions, info);
+	/* First: who hears of the end may count on the keys of the terminal. */
 	if (actions.take_terminal_back)
 		take_terminal_back(supervisor);
+	if (actions.signum != 0)
+		pass_on(supervisor, &actions, info);
 	if (actions.suspend)
 		suspend();
 }

@@ -44,6 +44,14 @@ def stopped_in(shell, *pids):
     wait_until(lambda: foreground(shell.pid) == shell.pid, "the shell's terminal")
 
 
+def jobs_say_stopped(shell):
+    """A shell may hear of a stop a little later than we see it."""
+    shell.sendline("jobs")
+    said = shell.expect(["Running", "Stopped"])
+    shell.expect_exact("prompt> ")
+    return said == 1
+
+
 def bring_back(shell, *pids):
     """fg, until the last of these has the terminal and all run."""
     shell.sendline("fg")
@@ -186,6 +194,7 @@ def test_background_job_stops_when_it_needs_the_terminal_and_fg_gives_it(
     ours, command = run_in(
         any_shell, f"$INIT -g sh -c 'echo running; {first}exec cat' &")
     wait_for_states("T", ours, command)
+    wait_until(lambda: jobs_say_stopped(any_shell), "the shell")
     any_shell.sendline("jobs")
     stopped_in(any_shell, ours, command)
     bring_back(any_shell, ours, command)
