@@ -1,11 +1,13 @@
 """How tests watch processes: for both kinds, tests/behaviour and tests/engines."""
 
+import os
 import pathlib
 import time
 
 import psutil
 
-TIMEOUT = 20  # seconds; for what takes milliseconds on an idle machine
+# Seconds; for what takes milliseconds on an idle machine.
+TIMEOUT = int(os.environ.get("WATCH_SECONDS", "20"))
 
 
 def wait_until(condition, what="it"):

@@ -12,7 +12,7 @@ import time
 import pexpect.fdpexpect
 import pytest
 
-from conftest import (BASH, MODES, TIMEOUT, children, end_tree, state,
+from conftest import (BASH, TIMEOUT, children, end_tree, state,
                       status_field, wait_until)
 
 # By bit: HUP, USR1, PIPE, CHLD, TTIN, 32, 33, 34, 64; and others.
@@ -108,33 +108,28 @@ def test_standard_files_stay_open_for_others_to_write_to(start):
 
 @pytest.mark.parametrize("closing", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-",
                                      "</", "</dev/full", "</etc/passwd"])
-def test_closed_and_odd_standard_files_are_no_matter(init, mode, tmp_path, closing):
-    command = [init, *mode, "sh", "-c", f"echo ran >{tmp_path}/ran; exit 3"]
-    result = subprocess.run(["sh", "-c", f'"$@" {closing}', "sh", *command],
-                            check=False, timeout=TIMEOUT)
+def test_closed_and_odd_standard_files_are_no_matter(run, mode, tmp_path, closing):
+    result = run(*mode, "sh", "-c", f"echo ran >{tmp_path}/ran; exit 3",
+                 before=["sh", "-c", f'"$@" {closing}', "sh"])
     assert result.returncode == 3
     assert (tmp_path / "ran").read_text() == "ran\n"
 
 
 @pytest.mark.parametrize("name", ["LISTEN_PID", "WATCHDOG_PID"])
-def test_variable_that_names_us_names_command(init, name):
+def test_variable_that_names_us_names_command(run, name):
     script = f'export {name}=$$ LISTEN_FDS=1 LISTEN_PIDFDID=4; exec "$@"'
     look = f"echo ${name} = $$, $LISTEN_FDS, ${{LISTEN_PIDFDID-none}}"
-    result = subprocess.run(["sh", "-c", script, "sh", init, "sh", "-c", look],
-                            check=True, capture_output=True, text=True,
-                            timeout=TIMEOUT)
+    result = run("sh", "-c", look, before=["sh", "-c", script, "sh"])
     named, _, pid, listen, pidfd = result.stdout.replace(",", "").split()
     assert named == pid
     assert listen == "1"
     assert pidfd == ("none" if name == "LISTEN_PID" else "4")
 
 
-def test_both_variables_at_once(init):
+def test_both_variables_at_once(run):
     script = 'export LISTEN_PID=$$ WATCHDOG_PID=$$; exec "$@"'
     look = "echo $LISTEN_PID $WATCHDOG_PID $$"
-    result = subprocess.run(["sh", "-c", script, "sh", init, "sh", "-c", look],
-                            check=True, capture_output=True, text=True,
-                            timeout=TIMEOUT)
+    result = run("sh", "-c", look, before=["sh", "-c", script, "sh"])
     assert len(set(result.stdout.split())) == 1
 
 
@@ -260,18 +255,18 @@ def test_no_process_to_be_had_is_1(run):
 TRIES = 100
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_signal_of_the_first_millisecond_is_never_lost(init, helper, mode):
+def test_signal_of_the_first_millisecond_is_never_lost(command_line, helper, mode):
     """100 tries for each build and mode. The signal is blocked when we start,
     so from our first instruction on it is for us to lose."""
     lost = []
+    words = command_line(*mode, helper("reporter"))
     for _ in range(TRIES):
         signum = random.choice([signal.SIGTERM, signal.SIGHUP, signal.SIGCONT,
                                 signal.SIGUSR1, signal.SIGRTMIN + 6])
         delay = random.uniform(0, 0.001)
         reading, writing = os.pipe()
         pid = os.posix_spawn(
-            init, [init, *MODES[mode], helper("reporter")], os.environ,
+            words[0], words, os.environ,
             file_actions=[(os.POSIX_SPAWN_DUP2, writing, 1)], setsigmask=[signum])
         begin = time.perf_counter()
         while time.perf_counter() - begin < delay:
