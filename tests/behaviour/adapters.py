@@ -11,7 +11,7 @@ import sys
 SHORT = "cgar:d:t:k:We:p:swPqvhVlL"
 LONG = ["single-child", "process-group", "all", "rewrite=", "delay=", "grace=",
         "kill-after=", "wait-all", "map-exit=", "parent-death-signal=", "subreaper",
-        "warn-on-reap", "pause", "termination-log", "quiet", "verbose", "help",
+        "warn-on-reap", "pause", "quiet", "verbose", "help",
         "version", "license"]
 MODES = {"": "session", "-g": "group", "-c": "single-child"}
 
@@ -25,6 +25,8 @@ def number(name):
     start, _, more = name.upper().removeprefix("SIG").partition("+")
     if start == "RTMIN":
         return str(34 + int(more or 0))
+    if start.startswith("RTMAX"):
+        return str(64 + int(start.removeprefix("RTMAX") or 0))
     return str(int(getattr(signal, "SIG" + start, 0))) if start.isalpha() else name
 
 
@@ -71,6 +73,8 @@ class Adapted(str):
 
     def words(self, words):
         """The words for what these ask of ours."""
+        if any(word.startswith("--termination-log") for word in words):
+            raise NoSuchOption("--termination-log")
         try:
             options, command = getopt.getopt(words, SHORT, LONG)
         except getopt.GetoptError:

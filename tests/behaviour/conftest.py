@@ -111,11 +111,14 @@ def pytest_generate_tests(metafunc):
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind():
+def nothing_left_behind(request):
     """A test ends what it starts. What it forgets becomes a child of PID 1, which
     is our parent (tests/reaper)."""
     yield
     if os.getppid() == 1:
+        # Another init may leave what no test expects.
+        for pid in set(children(1)) - {os.getpid()} if adapted(request.node) else ():
+            end_tree(pid)
         wait_until(lambda: children(1) == [os.getpid()], "what the test left")
 
 
@@ -179,7 +182,7 @@ def wait_for_end(popen):
     """Its status, as a shell counts: 128+N if signal N killed it. At once, for
     Popen.wait looks every 50 ms."""
     with os.fdopen(os.pidfd_open(popen.pid)) as process:
-        assert select.select([process], [], [], TIMEOUT)[0], "waited in vain for its end"
+        assert select.select([process], [], [], TIMEOUT)[0], "does not end"
     code = popen.wait()
     return code if code >= 0 else 128 - code
 
@@ -211,21 +214,29 @@ class Started:
         try:
             self.output.expect(pattern)
         except (pexpect.TIMEOUT, pexpect.EOF):
+            what = what or (pattern if isinstance(pattern, str) else pattern.decode())
             status = self.popen.poll()
-            pytest.fail(f"waited in vain for {what or pattern}" +
-                        (f": the init has ended with {status}" if status else ""))
+            pytest.fail(f"waited in vain for {what!r}" + (
+                "" if status is None else f": the init has ended, status {status}"))
         return self.output.match
 
-    def next_signal(self, what="a signal"):
-        """Waits for the reporter to get a signal."""
+    def next_signal(self, what):
+        """Waits for the reporter to get one."""
         return int(self.expect(rb"(\d+) -?\d+ \d+ -?\d+\r?\n", what)[1])
+
+    def signals_up_to(self, last):
+        """Those that the reporter gets until it gets this one."""
+        heard = []
+        while last not in heard:
+            heard.append(self.next_signal(f"signals up to {names_of([last])}"))
+        return heard
 
     def expect_signals(self, *signums):
         """Waits for the reporter to get exactly these, in this order."""
         for signum in signums:
-            got = self.next_signal(signal_name(signum))
+            got = self.next_signal(names_of([signum]))
             assert got == signum, \
-                f"{signal_name(got)} came instead of {signal_name(signum)}"
+                f"{names_of([got])} came instead of {names_of([signum])}"
 
     def send(self, *signums):
         for signum in signums:
@@ -301,12 +312,10 @@ def shell(init):
     terminal.close(force=True)
 
 
-def signal_name(signum):
-    """Its name, or its number if it has none."""
-    try:
-        return signal.Signals(signum).name
-    except ValueError:
-        return f"signal {signum}"
+def names_of(signums):
+    """For messages; the number of a signal that has none."""
+    named = {each.value: each.name for each in signal.Signals}
+    return ", ".join(named.get(each, str(each)) for each in sorted(signums)) or "none"
 
 
 # All that can be caught, but SIGCHLD.
