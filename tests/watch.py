@@ -1,13 +1,11 @@
 """How tests watch processes: for both kinds, tests/behaviour and tests/engines."""
 
-import os
 import pathlib
 import time
 
 import psutil
 
-# Seconds; for what takes milliseconds on an idle machine.
-TIMEOUT = int(os.environ.get("WATCH_SECONDS", "20"))
+TIMEOUT = 20  # seconds; for what takes milliseconds on an idle machine
 
 
 def wait_until(condition, what="it"):

@@ -159,7 +159,7 @@ def run(command_line):
     """run(WORD...): lets an init end by itself. Returns what subprocess.run does."""
     def run(*words, before=(), **options):
         options = {"stdin": subprocess.DEVNULL, "capture_output": True,
-                   "text": True, "timeout": TIMEOUT} | options
+                   "text": True, "errors": "replace", "timeout": TIMEOUT} | options
         return subprocess.run([*before, *command_line(*words)], check=False, **options)
     return run
 
@@ -216,8 +216,9 @@ class Started:
         except (pexpect.TIMEOUT, pexpect.EOF):
             what = what or (pattern if isinstance(pattern, str) else pattern.decode())
             status = self.popen.poll()
-            pytest.fail(f"waited in vain for {what!r}" + (
-                "" if status is None else f": the init has ended, status {status}"))
+            end = "" if status is None else ": the init has ended" if status >= 0 \
+                else f": the init was killed by {names_of([-status])}"
+            pytest.fail(f"waited in vain for {what!r}{end}")
         return self.output.match
 
     def next_signal(self, what):

@@ -275,7 +275,7 @@ def test_no_permission_to_signal_command_is_a_warning(start, helper, mode, quiet
     if quiet:
         assert not lines
     else:
-        assert lines[:3] == [warning] * 3, f"says {lines}"
+        assert lines[:3] == [warning] * 3, f"says {lines[0] if lines else 'nothing'}"
         assert tells_only_of_the_end(lines[3:])
 
 
