@@ -23,9 +23,10 @@ TEMPLATE = pathlib.Path(__file__).with_suffix(".md")
 ROW = re.compile(r"- (?P<test>test_\w+)(?: \((?P<option>-\S+)\))?(?P<lack> LACK)?"
                  r"(?:: (?P<words>.*))?")
 OURS = "ours"
-NAMES = {"dumb-init-1.2.5": "dumb-init", "tini": "tini", "catatonit": "catatonit"}
-# Seconds until what does not come is taken not to come, where much does not.
+PACKAGES = {"dumb-init-1.2.5": "dumb-init", "tini": "tini", "catatonit": "catatonit"}
+# Seconds until what does not come from another is taken not to come: much does not.
 PATIENCE = 2
+USUAL = watch.TIMEOUT
 
 
 def pytest_addoption(parser):
@@ -48,7 +49,7 @@ def pytest_collection_modifyitems(config, items):
     missing = set(options) - {item.originalname for item in items}
     if missing:
         raise pytest.UsageError(f"{TEMPLATE.name}: no such test: {' '.join(missing)}")
-    names = names_of(config)
+    names = inits(config)
     items[:] = [item for item in items if item.originalname in options]
     for item in items:
         name, = (name for name in names if f"-{name}-" in f"-{item.callspec.id}-")
@@ -61,9 +62,10 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_runtest_setup(item):
+    """What ours is to do has all the time that it has elsewhere."""
     ours = not hasattr(item.callspec.params["init"], "options")
     for module in (watch, sys.modules["conftest"]):
-        module.TIMEOUT = 20 if ours else PATIENCE
+        module.TIMEOUT = USUAL if ours else PATIENCE
 
 
 def pytest_assertrepr_compare(op, left, right):
@@ -85,13 +87,14 @@ def said(text):
     return f"says “{best.strip()}”" if best else "says nothing on standard error"
 
 
-def names_of(config):
+def inits(config):
     return [each.split("=")[0] for each in config.getoption("--init")]
 
 
 def observed(report):
     """What happened instead, in a few words."""
-    message = report.longrepr.reprcrash.message
+    crash = getattr(report.longrepr, "reprcrash", None)
+    message = crash.message if crash else report.longreprtext
     first = message.splitlines()[0]
     waited = re.search(r"searcher.*?\n +0: (?:re\.compile\()?b?['\"](.*?)['\"]\)?\n",
                        message + "\n", re.S)
@@ -128,7 +131,7 @@ class Comparison:
 
     def __init__(self, config):
         self.config = config
-        self.names = names_of(config)
+        self.names = inits(config)
         self.runs = collections.defaultdict(list)
         self.broken = []
 
@@ -181,9 +184,9 @@ class Comparison:
 
     def table(self, group):
         notes = []
-        lines = ["| | " + " | ".join(
-            [f"**dumb-init {version(OURS)}**", *self.names[1:]]).replace("-1.2.5", " 1.2.5") + " |",
-                 "|---" * (len(self.names) + 1) + "|"]
+        heads = ["", f"**dumb-init {version(OURS)}**", *self.names[1:]]
+        lines = [f"| {' | '.join(heads)} |".replace("init-1.2.5", "init 1.2.5"),
+                 "|---" * len(heads) + "|"]
         for row in group:
             if not any(self.runs[row["test"], name] for name in self.names):
                 continue  # -k chose others.
@@ -254,8 +257,8 @@ def words_of(row):
 
 def version(name):
     """As its package has it, or as ours says."""
-    if name in NAMES:
-        words = ["dpkg-query", "-W", "-f", "${Version}", NAMES[name]]
+    if name in PACKAGES:
+        words = ["dpkg-query", "-W", "-f", "${Version}", PACKAGES[name]]
     else:
         words = ["sed", "-n", "s/^VERSION = //p", str(TEMPLATE.parents[1] / "Makefile")]
     return subprocess.run(words, check=True, capture_output=True,

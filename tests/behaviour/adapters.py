@@ -9,10 +9,11 @@ import signal
 import sys
 
 SHORT = "cgar:d:t:k:We:p:swPqvhVlL"
-LONG = ["single-child", "process-group", "all", "rewrite=", "delay=", "grace=",
-        "kill-after=", "wait-all", "map-exit=", "parent-death-signal=", "subreaper",
-        "warn-on-reap", "pause", "quiet", "verbose", "help",
-        "version", "license"]
+LONG = {"single-child": "-c", "process-group": "-g", "all": "-a", "rewrite=": "-r",
+        "delay=": "-d", "grace=": "-t", "kill-after=": "-k", "wait-all": "-W",
+        "map-exit=": "-e", "parent-death-signal=": "-p", "subreaper": "-s",
+        "warn-on-reap": "-w", "pause": "-P", "quiet": "-q", "verbose": "-v",
+        "help": "-h", "version": "-V", "license": "-l"}
 MODES = {"": "session", "-g": "group", "-c": "single-child"}
 
 
@@ -76,13 +77,14 @@ class Adapted(str):
         if any(word.startswith("--termination-log") for word in words):
             raise NoSuchOption("--termination-log")
         try:
-            options, command = getopt.getopt(words, SHORT, LONG)
+            options, command = getopt.getopt(words, SHORT, list(LONG))
         except getopt.GetoptError:
             return list(words)  # An error is what is asked for.
         mode = ""
         translated = []
         for option, argument in options:
-            option = self.letter(option)
+            if option.startswith("--"):
+                option = LONG.get(option[2:]) or LONG[option[2:] + "="]
             if option in MODES:
                 mode = option
             elif option not in self.options:
@@ -99,16 +101,6 @@ class Adapted(str):
     def program(self):
         """What starts it from a command line that is for ours."""
         return f"{sys.executable} {os.path.abspath(__file__)} {self.name} {self}"
-
-    @staticmethod
-    def letter(option):
-        """Of a long option; those without one stay as they are."""
-        return {"--single-child": "-c", "--process-group": "-g", "--all": "-a",
-                "--rewrite": "-r", "--delay": "-d", "--grace": "-t",
-                "--kill-after": "-k", "--wait-all": "-W", "--map-exit": "-e",
-                "--parent-death-signal": "-p", "--subreaper": "-s",
-                "--warn-on-reap": "-w", "--pause": "-P", "--quiet": "-q",
-                "--verbose": "-v"}.get(option, option)
 
 
 def words_of(init, words):

@@ -96,7 +96,8 @@ def pytest_generate_tests(metafunc):
     if "init" not in metafunc.fixturenames:
         return
     named = dict(each.split("=", 1) for each in metafunc.config.getoption("--init"))
-    others = {name: Adapted(name, named.pop(name)) for name in ADAPTERS if name in named}
+    others = {name: Adapted(name, named.pop(name))
+              for name in ADAPTERS if name in named}
     if metafunc.definition.get_closest_marker("musl"):
         named = {name: path for name, path in named.items() if name == "musl"}
     if metafunc.definition.get_closest_marker("slow"):
