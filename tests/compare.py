@@ -185,7 +185,7 @@ class Comparison:
     def table(self, group):
         notes = []
         heads = ["", f"**dumb-init {version(OURS)}**", *self.names[1:]]
-        lines = [f"| {' | '.join(heads)} |".replace("init-1.2.5", "init 1.2.5"),
+        lines = [f"|{' | '.join(heads)} |".replace("init-1.2.5", "init 1.2.5"),
                  "|---" * len(heads) + "|"]
         for row in group:
             if not any(self.runs[row["test"], name] for name in self.names):

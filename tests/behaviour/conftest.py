@@ -207,8 +207,9 @@ class Started:
     @property
     def command(self):
         """COMMAND's PID, as we see it; while the init has no other child."""
-        pid, = children(self.pid)
-        return pid
+        below = children(self.pid)
+        assert len(below) == 1, f"the init has {len(below) or 'no'} children"
+        return below[0]
 
     def expect(self, pattern, what=None):
         """Waits for pattern in the output and returns the match."""
