@@ -4,6 +4,7 @@
 # make demo       what it is for, as PID 1, before your eyes
 # make test       every test; installs what they need
 # make test-engines  Docker, Podman, containerd and runc, as root
+# make compare    ours and Debian's inits, side by side: docs/comparison.md
 # make test-packages  what packaging/targets.mk makes for other machines
 # make fuzz       what we read, with libFuzzer; FUZZ_SECONDS=60 each
 # make install    into $(DESTDIR)$(PREFIX); install-links: its other names, too
@@ -146,6 +147,21 @@ behaviour: helpers
 	tests/run-behaviour $(INITS:%=--init %) --helpers $(BUILD)/helpers \
 		$(PYTEST_ARGS)
 
+# The same claims, held against Debian's inits as well. Only ours may not fail.
+PAGE = docs/comparison.md
+OTHERS = dumb-init-1.2.5=/usr/bin/dumb-init tini=/usr/bin/tini \
+	catatonit=/usr/bin/catatonit
+compare:
+	@tools/need gcc libc6-dev musl-tools python3-pytest \
+		python3-pytest-timeout python3-pytest-xdist python3-psutil \
+		python3-pexpect strace procps dumb-init tini catatonit
+	@$(MUSL) -s
+	@$(GLIBC) -s helpers
+	@tests/run-behaviour --init ours=$(BUILD)/musl/dumb-init \
+		$(OTHERS:%=--init %) --helpers $(BUILD)/glibc/helpers \
+		-p compare --compare $(PAGE) --log $(BUILD)/compare.log \
+		--tb=short --no-summary $(PYTEST_ARGS)
+
 # What is found on the way is not kept, but for what fails: that is in BUILD.
 FUZZ_SECONDS = 60
 FUZZERS = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -184,6 +200,6 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: install install-links demo test test-engines units run-units helpers \
-	behaviour bench fuzz format clean
+	behaviour compare bench fuzz format clean
 
 include packaging/targets.mk

@@ -20,6 +20,7 @@ import pexpect.fdpexpect
 import psutil
 import pytest
 
+from adapters import ADAPTERS, Adapted, NoSuchOption, words_of
 # Some of these are for the tests, which take them from here.
 from watch import TIMEOUT, children, state, status_field, wait_until
 
@@ -72,10 +73,18 @@ def under_names(config, builds, names):
                 pytest.mark.skipif(missing, reason=f"NOT TESTED: no {PEERS[name]}")])
 
 
+def adapted(item):
+    """Its init, if that is one of adapters.py."""
+    init = item.callspec.params.get("init") if hasattr(item, "callspec") else None
+    return init if isinstance(init, Adapted) else None
+
+
 def pytest_collection_modifyitems(items):
     """Who is said to differ must do so, or what is said is out of date."""
     peers = {path: name for name, path in PEERS.items()}
     for item in items:
+        if adapted(item):
+            continue
         init = item.callspec.params.get("init") if hasattr(item, "callspec") else None
         name = peers.get(init, "").removesuffix("-static")
         for marker in item.iter_markers("differs"):
@@ -88,32 +97,38 @@ def pytest_generate_tests(metafunc):
     if "init" not in metafunc.fixturenames:
         return
     named = dict(each.split("=", 1) for each in metafunc.config.getoption("--init"))
+    others = {name: Adapted(name, named.pop(name))
+              for name in ADAPTERS if name in named}
     if metafunc.definition.get_closest_marker("musl"):
         named = {name: path for name, path in named.items() if name == "musl"}
     if metafunc.definition.get_closest_marker("slow"):
         named = dict(list(named.items())[-1:])
     names = metafunc.definition.get_closest_marker("names")
-    if names:
+    if names and not others:
         metafunc.parametrize("init", list(under_names(metafunc.config, named,
                                                       names.args)))
         return
-    metafunc.parametrize(
-        "init", [str(pathlib.Path(path).resolve()) for path in named.values()],
-        ids=named)
+    builds = {name: str(pathlib.Path(path).resolve()) for name, path in named.items()}
+    metafunc.parametrize("init", (builds | others).values(), ids=builds | others)
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind():
+def nothing_left_behind(request):
     """A test ends what it starts. What it forgets becomes a child of PID 1, which
     is our parent (tests/reaper)."""
     yield
     if os.getppid() == 1:
+        # Another init may leave what no test expects.
+        for pid in set(children(1)) - {os.getpid()} if adapted(request.node) else ():
+            end_tree(pid)
         wait_until(lambda: children(1) == [os.getpid()], "what the test left")
 
 
 @pytest.fixture(params=MODES)
-def mode(request):
+def mode(request, init):
     """The options of each mode."""
+    if isinstance(init, Adapted) and request.param not in init.modes:
+        pytest.skip("no such mode")
     return MODES[request.param]
 
 
@@ -131,12 +146,23 @@ def helper(request):
 
 
 @pytest.fixture
-def run(init):
+def command_line(init):
+    """command_line(WORD...): what starts an init that is to be told this."""
+    def command_line(*words):
+        try:
+            return words_of(init, words)
+        except NoSuchOption as option:
+            return pytest.skip(f"no such option: {option}")
+    return command_line
+
+
+@pytest.fixture
+def run(command_line):
     """run(WORD...): lets an init end by itself. Returns what subprocess.run does."""
     def run(*words, before=(), **options):
         options = {"stdin": subprocess.DEVNULL, "capture_output": True,
-                   "text": True, "timeout": TIMEOUT} | options
-        return subprocess.run([*before, init, *words], check=False, **options)
+                   "text": True, "errors": "replace", "timeout": TIMEOUT} | options
+        return subprocess.run([*before, *command_line(*words)], check=False, **options)
     return run
 
 
@@ -170,7 +196,7 @@ def wait_for_end(popen):
     """Its status, as a shell counts: 128+N if signal N killed it. At once, for
     Popen.wait looks every 50 ms."""
     with os.fdopen(os.pidfd_open(popen.pid)) as process:
-        assert select.select([process], [], [], TIMEOUT)[0], "waited in vain"
+        assert select.select([process], [], [], TIMEOUT)[0], "does not end"
     code = popen.wait()
     return code if code >= 0 else 128 - code
 
@@ -194,19 +220,39 @@ class Started:
     @property
     def command(self):
         """COMMAND's PID, as we see it; while the init has no other child."""
-        pid, = children(self.pid)
-        return pid
+        below = children(self.pid)
+        assert len(below) == 1, f"the init has {len(below) or 'no'} children"
+        return below[0]
 
-    def expect(self, pattern):
+    def expect(self, pattern, what=None):
         """Waits for pattern in the output and returns the match."""
-        self.output.expect(pattern)
+        try:
+            self.output.expect(pattern)
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            what = what or (pattern if isinstance(pattern, str) else pattern.decode())
+            status = self.popen.poll()
+            end = "" if status is None else ": the init has ended" if status >= 0 \
+                else f": the init was killed by {names_of([-status])}"
+            pytest.fail(f"waited in vain for {what!r}{end}")
         return self.output.match
+
+    def next_signal(self, what):
+        """Waits for the reporter to get one."""
+        return int(self.expect(rb"(\d+) -?\d+ \d+ -?\d+\r?\n", what)[1])
+
+    def signals_up_to(self, last):
+        """Those that the reporter gets until it gets this one."""
+        heard = []
+        while last not in heard:
+            heard.append(self.next_signal(f"signals up to {names_of([last])}"))
+        return heard
 
     def expect_signals(self, *signums):
         """Waits for the reporter to get exactly these, in this order."""
-        got = [int(self.expect(rb"(\d+) -?\d+ \d+ -?\d+\r?\n")[1])
-               for _ in signums]
-        assert got == [int(signum) for signum in signums]
+        for signum in signums:
+            got = self.next_signal(names_of([signum]))
+            assert got == signum, \
+                f"{names_of([got])} came instead of {names_of([signum])}"
 
     def send(self, *signums):
         for signum in signums:
@@ -224,7 +270,7 @@ class Started:
 
 
 @pytest.fixture
-def start(init):
+def start(command_line):
     """start(WORD...): an init that goes on running, in the background.
 
     place: "pid1" or "ordinary". before: a command that runs the init; around:
@@ -243,7 +289,7 @@ def start(init):
             master, slave = os.openpty()
             around += ["setsid", "--ctty"]
             options |= {"stdin": slave, "stdout": slave, "stderr": slave}
-        popen = subprocess.Popen([*around, *before, init, *words], **options)
+        popen = subprocess.Popen([*around, *before, *command_line(*words)], **options)
         if terminal:
             os.close(slave)
             output = master
@@ -269,6 +315,8 @@ def start(init):
 @pytest.fixture
 def shell(init):
     """An interactive bash on a new terminal; $INIT is the init."""
+    if isinstance(init, Adapted):
+        init = init.program()
     terminal = pexpect.spawn(BASH[0], [*BASH[1:], "-i"], timeout=TIMEOUT,
                              env=os.environ | {"PS1": "prompt> ", "INIT": init,
                                                "TERM": "dumb"},
@@ -278,6 +326,12 @@ def shell(init):
     yield terminal
     end_tree(terminal.pid)
     terminal.close(force=True)
+
+
+def names_of(signums):
+    """For messages; the number of a signal that has none."""
+    named = {each.value: each.name for each in signal.Signals}
+    return ", ".join(named.get(each, str(each)) for each in sorted(signums)) or "none"
 
 
 # All that can be caught, but SIGCHLD.

@@ -33,7 +33,8 @@ def foreground(pid):
 
 
 def wait_for_states(letter, *pids):
-    wait_until(lambda: all(state(pid) == letter for pid in pids), letter)
+    wait_until(lambda: all(state(pid) == letter for pid in pids),
+               {"T": "a stop", "S": "it to go on"}[letter])
 
 
 def stopped_in(shell, *pids):

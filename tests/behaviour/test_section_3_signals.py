@@ -8,26 +8,35 @@ import subprocess
 
 import pytest
 
-from conftest import (ALL_SIGNALS, JOB_STOP, MODES, TIMEOUT, children, state,
-                      status_field, wait_until)
+from conftest import (ALL_SIGNALS, JOB_STOP, MODES, TIMEOUT, children, names_of,
+                      state, status_field, wait_until)
 
 PLAIN = [signum for signum in ALL_SIGNALS if signum not in JOB_STOP]
 
 
 def test_every_signal_arrives(start, helper, mode, place):
+    """And nothing else does. What is sent last comes last, and is the proof."""
     started = start(*mode, helper("reporter"), place=place)
     started.expect("ready")
-    for signum in PLAIN:
-        started.send(signum)
-        started.expect_signals(signum)
+    *others, last = PLAIN
+    lost = []
+    for signum in others:
+        started.send(signum, last)
+        if (heard := started.signals_up_to(last)) == [last]:
+            lost.append(signum)
+        else:
+            assert heard == [signum, last]
+    assert not lost, f"lost: {names_of(lost)}"
 
 
 def test_every_signal_arrives_when_all_are_sent_at_once(start, helper, mode):
     started = start(*mode, helper("reporter"))
     started.expect("ready")
     started.send(*PLAIN)
-    got = [int(started.expect(rb"(\d+) [^\n]*\n")[1]) for _ in PLAIN]
-    assert sorted(got) == PLAIN
+    heard = started.signals_up_to(PLAIN[-1])
+    lost = set(PLAIN) - set(heard)
+    assert not lost, f"lost: {names_of(lost)}"
+    assert sorted(heard) == PLAIN
 
 
 @pytest.mark.parametrize("signum", JOB_STOP, ids=lambda signum: signum.name)
@@ -195,7 +204,9 @@ def test_queued_signals_keep_order_and_values(start, helper, place):
         sender = 0 if place == "pid1" else os.getpid()
         got = started.expect(rb"(\d+) (-?\d+) (\d+) (-?\d+)\n").groups()
         # -1 is SI_QUEUE; the sender is who sent it, not who passed it on.
-        assert [int(each) for each in got] == [40, -1, sender, value]
+        wanted = [40, -1, sender, value]
+        assert [int(each) for each in got] == wanted, "it came without its sender " \
+            "and value" if int(got[1]) == 0 else f"{got} came instead of {wanted}"
 
 
 def test_value_of_a_rewritten_signal_is_kept(start, helper):
@@ -264,7 +275,7 @@ def test_no_permission_to_signal_command_is_a_warning(start, helper, mode, quiet
     if quiet:
         assert not lines
     else:
-        assert lines[:3] == [warning] * 3
+        assert lines[:3] == [warning] * 3, f"says {lines[0] if lines else 'nothing'}"
         assert tells_only_of_the_end(lines[3:])
 
 
