@@ -161,7 +161,8 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) $(wildcard src/*.h) \
 		$(filter-out src/main.c,$(SOURCES))
 
 bench:
-	@tools/need gcc libc6-dev musl-tools python3
+	@tools/need gcc libc6-dev musl-tools python3 strace gnuplot-nox \
+		dumb-init tini catatonit
 	@$(MUSL) -s
 	@bench/run $(BUILD) $(ROUNDS)
 
