@@ -16,8 +16,9 @@ GRACE = ["--grace", "60"]
 def microseconds(words, command, as_pid_1=False):
     """From the time that COMMAND, or its helper, says to the end of the init."""
     around = harness.AS_PID_1 if as_pid_1 else []
-    popen = subprocess.Popen([*around, *words, *command], stdout=subprocess.PIPE,
-                             bufsize=0, stdin=subprocess.DEVNULL, env=harness.ENVIRONMENT)
+    popen = subprocess.Popen([*around, *words, *command], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, bufsize=0,
+                             env=harness.ENVIRONMENT)
     popen.stdout.read(8)
     pid = harness.children(popen.pid)[0] if as_pid_1 else popen.pid
     process = os.pidfd_open(pid)

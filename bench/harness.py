@@ -138,6 +138,14 @@ def quantile(samples, q=0.5):
     return Figure(value, (at(q * last - spread), at(q * last + spread)), (low, high))
 
 
+def quantile_of_blocks(blocks, q=0.5):
+    """What is near in time is alike: not each sample is a sample of its own, but
+    each block of them is."""
+    every = quantile([sample for block in blocks for sample in block], q)
+    of_each = quantile([quantile(block, q).value for block in blocks])
+    return Figure(every.value, of_each.sure, every.quartiles)
+
+
 def wait_until(condition, what):
     """Returns condition()'s first true value."""
     deadline = time.monotonic() + LIMIT

@@ -7,6 +7,7 @@ import platform
 import re
 import string
 import subprocess
+import textwrap
 
 import memory
 from harness import HERE
@@ -77,10 +78,17 @@ def save(path, lines):
                             for line in lines), encoding="utf-8")
 
 
-def draw(data, plots):
-    plots.mkdir(parents=True, exist_ok=True)
+def draw(tables, data, plots):
+    """data: a directory for what gnuplot reads; plots: for what it writes."""
+    for directory in (data, plots):
+        directory.mkdir(parents=True, exist_ok=True)
+    write_data(data, tables)
     subprocess.run(["gnuplot", "-c", str(HERE / "plots.gp"), str(data), str(plots)],
                    check=True)
+
+
+def fill(text):
+    return textwrap.fill(text, 80)
 
 
 def behind_text(behind):
@@ -107,13 +115,15 @@ def write(path, tables, ours, **words):
     """The page at path; its plots are in a directory beside it."""
     summary, behind = write_summary(tables.values())
     sizes = tables["million_memory"].extra["ours"]
+    words["rounds"] = fill(words["rounds"])
     words |= {key: write_table(table) for key, table in tables.items()}
     words |= {
         "machine": machine(ours), "summary": summary, "many": memory.MANY,
-        "behind": behind_text(behind),
-        "start_up": start_up_text(tables["startup"].figure("times raw_init").value),
-        "unchanged": unchanged_text(
-            sizes, tables["million_memory"].columns[len(sizes) - 1].title)}
+        "behind": fill(behind_text(behind)),
+        "start_up": fill(start_up_text(
+            tables["startup"].figure("times raw_init").value)),
+        "unchanged": fill(unchanged_text(
+            sizes, tables["million_memory"].columns[len(sizes) - 1].title))}
     template = string.Template((HERE / "page.md").read_text(encoding="utf-8"))
     path.write_text(template.substitute(words), encoding="utf-8")
     return behind

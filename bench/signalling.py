@@ -3,12 +3,12 @@
 import subprocess
 
 import harness
-from harness import counted, quantile, taking_turns
+from harness import counted, quantile_of_blocks, taking_turns
 from results import Column, Row, Table
 
 BLOCKS = 20
 # Processes in the group: how many signals, in how many blocks.
-GROUPS = {10: (2000, 20), 100: (400, 20), 1000: (60, 6), 10000: (12, 2)}
+GROUPS = {10: (2000, 20), 100: (400, 20), 1000: (60, 6), 10000: (15, 5)}
 
 
 def pairs(words, count, rounds, program):
@@ -23,15 +23,23 @@ def pairs(words, count, rounds, program):
 
 
 def in_blocks(inits, words_of, count, rounds, blocks, program):
-    """By path: direct times, and times through the init; or None."""
-    samples = {init.path: ([], []) for init in inits}
+    """By path: blocks of direct times and of times through the init; or None."""
+    samples = {init.path: [] for init in inits}
     for init in taking_turns(inits, blocks):
         measured = pairs(words_of(init), count, max(2, round(rounds / blocks)), program)
         if measured is None:
             return None
-        for times, new in zip(samples[init.path], zip(*measured)):
-            times += new
+        samples[init.path].append(measured)
     return samples
+
+
+def through(blocks):
+    return [[through for _, through in block] for block in blocks]
+
+
+def direct(samples):
+    return [[direct for direct, _ in block]
+            for blocks in samples.values() for block in blocks]
 
 
 def latency(inits, program, scale):
@@ -43,14 +51,17 @@ def latency(inits, program, scale):
     samples = in_blocks(inits, lambda init: init.words, 1, 5000 * scale,
                         max(2, round(BLOCKS * scale)), program)
     for init in inits:
-        direct, through = samples[init.path]
+        blocks = samples[init.path]
+        more = [[through - direct for direct, through in block] for block in blocks]
         table.rows.append(Row(init.name, init.version, [
-            quantile(through), quantile(through, 0.99),
-            quantile([b - a for a, b in zip(direct, through)])]))
-    alone = [time for direct, _ in samples.values() for time in direct]
+            quantile_of_blocks(through(blocks)),
+            quantile_of_blocks(through(blocks), 0.99), quantile_of_blocks(more)]))
+    alone = direct(samples)
     table.rows.append(Row("direct kill", "", [
-        quantile(alone), quantile(alone, 0.99), counted(0)], limit=True))
-    table.extra["samples"] = [*(samples[init.path][1] for init in inits), alone]
+        quantile_of_blocks(alone), quantile_of_blocks(alone, 0.99), counted(0)],
+        limit=True))
+    table.extra["samples"] = [sum(times, []) for times in [
+        *(through(samples[init.path]) for init in inits), alone]]
     return table
 
 
@@ -66,9 +77,9 @@ def groups(inits, program, scale):
             samples = in_blocks(inits, lambda init: init.group_words, size,
                                 rounds * scale, max(2, round(blocks * scale)), program)
         for row, init in zip(rows, inits):
-            row.figures.append(samples and quantile(samples[init.path][1]))
-        direct_row.figures.append(samples and quantile(
-            [time for direct, _ in samples.values() for time in direct]))
+            row.figures.append(samples and quantile_of_blocks(
+                through(samples[init.path])))
+        direct_row.figures.append(samples and quantile_of_blocks(direct(samples)))
     table.rows = [*rows, direct_row]
     return table
 
