@@ -3,6 +3,7 @@
 data = ARG1."/"
 plots = ARG2."/"
 
+set encoding utf8
 set terminal svg size 800,360 dynamic noenhanced font "sans-serif,14" \
 	linewidth 1.5 rounded
 grey = "#767676"
@@ -51,6 +52,7 @@ plot for [i = 0:STATS_blocks-1] data."latency" index i using 2:1 \
 
 set logscale y
 set yrange [*:*]
+set format y "%.0f"
 set output plots."groups.svg"
 set xlabel "processes in the group"
 set ylabel "until the last has the signal, µs"

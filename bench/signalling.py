@@ -44,10 +44,10 @@ def direct(samples):
 
 def latency(inits, program, scale):
     table = Table("latency", "Signal latency", [
-        Column("median", "µs", spread=True, name="A signal's way, median"),
-        Column("99th percentile", "µs", name="A signal's way, 99th percentile"),
+        Column("median", "µs", spread=True, name="Signal latency, median"),
+        Column("99th percentile", "µs", name="Signal latency, 99th percentile"),
         Column("more than a direct kill", "µs",
-               name="A signal's way, more than a direct kill")])
+               name="Signal latency, more than a direct kill")])
     samples = in_blocks(inits, lambda init: init.words, 1, 5000 * scale,
                         max(2, round(BLOCKS * scale)), program)
     for init in inits:
