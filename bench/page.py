@@ -10,7 +10,7 @@ import subprocess
 import textwrap
 
 import memory
-from harness import HERE
+from harness import ENVIRONMENT, HERE
 from results import short, write_summary, write_table
 
 BOUND = 1.1  # times raw_init, docs/design.md
@@ -84,7 +84,7 @@ def draw(tables, data, plots):
         directory.mkdir(parents=True, exist_ok=True)
     write_data(data, tables)
     subprocess.run(["gnuplot", "-c", str(HERE / "plots.gp"), str(data), str(plots)],
-                   check=True)
+                   check=True, env=ENVIRONMENT | {"LC_ALL": "C.UTF-8"})
 
 
 def fill(text):
