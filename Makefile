@@ -161,13 +161,12 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) $(wildcard src/*.h) \
 	clang $(FLAGS) $(FUZZ_FLAGS) -Isrc -o $@ $< \
 		$(filter-out src/main.c,$(SOURCES))
 
-# With ROUNDS=300 a quick look, whose page is not for docs/. In a namespace, so
-# that nothing is left behind, whatever happens.
+# With ROUNDS=300 a quick look, whose page is not for docs/.
 bench:
 	@tools/need gcc libc6-dev musl-tools python3 strace gnuplot-nox \
 		dumb-init tini catatonit
 	@$(MUSL) -s
-	@tools/in-pid-namespace tests/reaper bench/run $(BUILD) $(ROUNDS)
+	@bench/run $(BUILD) $(ROUNDS)
 
 format:
 	clang-format -i $(C_FILES)

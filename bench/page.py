@@ -28,6 +28,13 @@ def cgroups():
     return "v1"
 
 
+def autogroup():
+    switch = pathlib.Path("/proc/sys/kernel/sched_autogroup_enabled")
+    if switch.exists() and switch.read_text(encoding="ascii").strip() != "0":
+        return "ON, though, which favours some"
+    return "off"
+
+
 def machine(ours):
     model = first_match("/proc/cpuinfo", r"^model name\s*: (.*)$", platform.machine())
     virtual = first_match("/proc/cpuinfo", r"^flags.*\b(hypervisor)\b", "")
@@ -118,7 +125,8 @@ def write(path, tables, ours, **words):
     words["rounds"] = fill(words["rounds"])
     words |= {key: write_table(table) for key, table in tables.items()}
     words |= {
-        "machine": machine(ours), "summary": summary, "many": memory.MANY,
+        "machine": machine(ours), "autogroup": autogroup(),
+        "summary": summary, "many": memory.MANY,
         "behind": fill(behind_text(behind)),
         "start_up": fill(start_up_text(
             tables["startup"].figure("times raw_init").value)),
