@@ -18,7 +18,8 @@ import time
 from harness import ENVIRONMENT, quantile, taking_turns
 from results import Column, Row, Table
 
-WARM_UP = 50
+BLOCK = 100  # pairs
+WARM_UP = 10
 
 
 def microseconds(argv, spawn=os.posix_spawn, wait=os.waitpid,
@@ -34,21 +35,20 @@ def microseconds(argv, spawn=os.posix_spawn, wait=os.waitpid,
 
 def pairs(commands, reference, rounds):
     """For each command its times, and the times of the reference beside it. In a
-    pair they take turns at being first."""
+    pair they take turns at being first. The commands take turns by blocks, each
+    with a warm-up: behind a dynamic loader every cache is cold."""
     times = {tuple(command): ([], []) for command in commands}
     gc.disable()
-    turns = taking_turns(commands, WARM_UP + rounds)
-    for i, argv in enumerate(turns):
-        reference_first = i // len(commands) % 2
-        if reference_first:
-            its = microseconds(reference)
-        mine = microseconds(argv)
-        if not reference_first:
-            its = microseconds(reference)
-        if i >= WARM_UP * len(commands):
-            of_command, beside_it = times[tuple(argv)]
-            of_command.append(mine)
-            beside_it.append(its)
+    for argv in taking_turns(commands, max(2, rounds // BLOCK)):
+        of_command, beside_it = times[tuple(argv)]
+        for i in range(-WARM_UP, BLOCK):
+            if i % 2:
+                mine, its = microseconds(argv), microseconds(reference)
+            else:
+                its, mine = microseconds(reference), microseconds(argv)
+            if i >= 0:
+                of_command.append(mine)
+                beside_it.append(its)
     gc.enable()
     return list(times.values())
 
@@ -62,7 +62,7 @@ def measure(inits, programs, scale):
     limits = [("no init", [raw_init]), ("raw_init", [raw_init, raw_init])]
     named = [*((init.name, [*init.words, raw_init]) for init in inits), *limits]
     measured = pairs([command for _, command in named], [raw_init, raw_init],
-                     max(20, round(3000 * scale)))
+                     round(3000 * scale))
     versions = [init.version for init in inits] + [""] * len(limits)
     for (name, _), version, (times, beside) in zip(named, versions, measured):
         table.rows.append(Row(name, version, [
