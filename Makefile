@@ -6,6 +6,7 @@
 # make test-engines  Docker, Podman, containerd and runc, as root
 # make compare    ours and Debian's inits, side by side: docs/comparison.md
 # make test-packages  what packaging/targets.mk makes for other machines
+# make bench      what it costs, beside other inits: docs/benchmarks.md
 # make fuzz       what we read, with libFuzzer; FUZZ_SECONDS=60 each
 # make install    into $(DESTDIR)$(PREFIX); install-links: its other names, too
 
@@ -188,8 +189,10 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) $(wildcard src/*.h) \
 	clang $(FLAGS) $(FUZZ_FLAGS) -Isrc -o $@ $< \
 		$(filter-out src/main.c,$(SOURCES))
 
+# With ROUNDS=300 a quick look, whose page is not for docs/.
 bench:
-	@tools/need gcc libc6-dev musl-tools python3
+	@tools/need gcc libc6-dev musl-tools python3 strace gnuplot-nox \
+		dumb-init tini catatonit
 	@$(MUSL) -s
 	@bench/run $(BUILD) $(ROUNDS)
 

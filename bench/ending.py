@@ -1,0 +1,58 @@
+"""From the last process's death to the init's (straggler.c)."""
+
+import os
+import select
+import subprocess
+import sys
+import time
+
+import harness
+from harness import quantile, taking_turns
+from results import Column, Row, Table
+
+GRACE = ["--grace", "60"]
+
+
+def microseconds(words, command, as_pid_1=False):
+    """From the time that COMMAND, or its helper, says to the end of the init."""
+    around = harness.AS_PID_1 if as_pid_1 else []
+    popen = subprocess.Popen([*around, *words, *command], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, bufsize=0,
+                             env=harness.ENVIRONMENT)
+    popen.stdout.read(8)
+    pid = harness.children(popen.pid)[0] if as_pid_1 else popen.pid
+    process = os.pidfd_open(pid)
+    if not select.select([process], [], [], harness.LIMIT)[0]:
+        sys.exit(f"{popen.args}: does not end")
+    ended = time.monotonic_ns()
+    os.close(process)
+    said = popen.stdout.read()
+    popen.stdout.close()
+    if popen.wait() != 0:
+        sys.exit(f"{popen.args}: status {popen.returncode}")
+    return (ended - int.from_bytes(said, "little")) / 1000
+
+
+def measure(inits, programs, scale):
+    table = Table("ending", "The end", [
+        Column("after COMMAND", "µs", spread=True,
+               name="From COMMAND's death to ours"),
+        Column("after the last helper", "µs", spread=True),
+        Column("the same as PID 1", "µs", spread=True)])
+    alone, helper = [programs["straggler"]], [programs["straggler"], "helper"]
+    limit = harness.Init("raw_init", "", programs["raw_init"])
+    cases = []
+    for init in [*inits, limit]:
+        cases.append((init, 0, init.words, alone, False))
+        if init.has_grace:
+            with_grace = [*init.words, *GRACE]
+            cases += [(init, 1, with_grace, helper, False),
+                      (init, 2, with_grace, helper, True)]
+    samples = {}
+    for init, column, *arguments in taking_turns(cases, max(10, round(500 * scale))):
+        samples.setdefault((init.path, column), []).append(microseconds(*arguments))
+    for init in [*inits, limit]:
+        table.rows.append(Row(init.name, init.version, [
+            quantile(samples[init.path, column]) if (init.path, column) in samples
+            else None for column in range(3)], limit=init is limit))
+    return [table]

@@ -1,0 +1,72 @@
+"""Start-up against the least that an init can cost.
+
+Times `INIT COMMAND` from its start until it has ended, where COMMAND ends at
+once. Each INIT is measured in pairs with raw_init (raw_init.c), which does
+nothing that can be left out.
+
+The harness takes part in both times of a pair and so draws the ratio to 1. It
+is little: a process and COMMAND alone are shown as "no init", nearly all of it
+work of the kernel that starting any init takes, and the same harness in C gave
+the same ratios to within a hundredth.
+"""
+
+import gc
+import os
+import sys
+import time
+
+from harness import ENVIRONMENT, quantile, taking_turns
+from results import Column, Row, Table
+
+BLOCK = 100  # pairs
+WARM_UP = 10
+
+
+def microseconds(argv, spawn=os.posix_spawn, wait=os.waitpid,
+                 now=time.perf_counter_ns):
+    start = now()
+    pid = spawn(argv[0], argv, ENVIRONMENT)
+    status = wait(pid, 0)[1]
+    end = now()
+    if status != 0:
+        sys.exit(f"{' '.join(argv)}: wait status {status:#x}")
+    return (end - start) / 1000
+
+
+def pairs(commands, reference, rounds):
+    """For each command its times, and the times of the reference beside it. In a
+    pair they take turns at being first. The commands take turns by blocks, each
+    with a warm-up: behind a dynamic loader every cache is cold."""
+    times = {tuple(command): ([], []) for command in commands}
+    gc.disable()
+    for argv in taking_turns(commands, max(2, rounds // BLOCK)):
+        of_command, beside_it = times[tuple(argv)]
+        for i in range(-WARM_UP, BLOCK):
+            if i % 2:
+                mine, its = microseconds(argv), microseconds(reference)
+            else:
+                its, mine = microseconds(reference), microseconds(argv)
+            if i >= 0:
+                of_command.append(mine)
+                beside_it.append(its)
+    gc.enable()
+    return list(times.values())
+
+
+def measure(inits, programs, scale):
+    table = Table("startup", "Start-up", [
+        Column("start to end", "µs", spread=True, name="Start to end"),
+        Column("raw_init beside it", "µs", better=None),
+        Column("times raw_init", name="Start to end, as a multiple of raw_init")])
+    raw_init = programs["raw_init"]
+    limits = [("no init", [raw_init]), ("raw_init", [raw_init, raw_init])]
+    named = [*((init.name, [*init.words, raw_init]) for init in inits), *limits]
+    measured = pairs([command for _, command in named], [raw_init, raw_init],
+                     round(3000 * scale))
+    versions = [init.version for init in inits] + [""] * len(limits)
+    for (name, _), version, (times, beside) in zip(named, versions, measured):
+        table.rows.append(Row(name, version, [
+            quantile(times), quantile(beside),
+            quantile([a / b for a, b in zip(times, beside)])],
+            limit=version == ""))
+    return [table]
