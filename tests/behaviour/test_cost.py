@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import (MODES, TIMEOUT, children, end_tree, status_field,
+from conftest import (MODES, TIMEOUT, children, end_tree, state, status_field,
                       wait_until, waits_for_good)
 
 pytestmark = pytest.mark.cost
