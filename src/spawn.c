@@ -377,7 +377,7 @@ pid_t spawn(const struct options *options, const struct inherited *inherited,
 	}
 	if (start.error != 0) {
 		terminal_pass_on(pid, getpgrp());
-		(void)waitpid(pid, NULL, 0);
+		(void)wait4(pid, NULL, 0, NULL);
 		*status = say_why(&start);
 		return SPAWN_FAILED;
 	}

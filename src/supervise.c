@@ -215,35 +215,57 @@ static void handle_end(struct supervisor *supervisor, const siginfo_t *dead)
 }
 
 /*
- * Collects every dead child, for however many of them one SIGCHLD stood. Each
- * is looked at first: as long as COMMAND is not collected its PID stays its
- * own, and a signal to its group cannot hit another. __WALL: we may have
- * children that we did not start, of any kind of clone(2). Returns whether a
- * child is left.
+ * Collects a child that has died. As long as COMMAND is not collected its PID
+ * stays its own, and a signal to its group cannot hit another; so what follows
+ * from its end comes first. __WALL: we may have children that we did not start,
+ * of any kind of clone(2).
+ */
+static void collect(struct supervisor *supervisor, const siginfo_t *dead)
+{
+	const struct options *options = supervisor->lifecycle.options;
+	const pid_t command = supervisor->command;
+	const bool is_command = dead->si_pid == command;
+	struct rusage usage;
+
+	if (is_command) {
+		report_death(options, dead, command);
+		handle_end(supervisor, dead);
+	}
+	if (wait4(dead->si_pid, NULL, WNOHANG | __WALL,
+		  is_command ? &usage : NULL) <= 0)
+		return;
+	if (is_command)
+		report_usage(&usage);
+	else
+		report_death(options, dead, command);
+}
+
+/*
+ * Whom a SIGCHLD tells of, without a look. That the kernel has sent it, and not
+ * for a stop, is in si_code.
+ */
+static void collect_named(struct supervisor *supervisor, const siginfo_t *info)
+{
+	if (info->si_code >= CLD_EXITED && info->si_code <= CLD_DUMPED)
+		collect(supervisor, info);
+}
+
+/*
+ * Collects every dead child, for however many of them one SIGCHLD stood.
+ * Returns whether a child is left.
  */
 static bool reap(struct supervisor *supervisor)
 {
-	const int dead_now = WEXITED | WNOHANG | __WALL;
-	struct rusage usage;
+	const int dead_now = WEXITED | WNOHANG | WNOWAIT | __WALL;
 	siginfo_t dead;
 
 	for (;;) {
-		bool command;
-
 		dead.si_pid = 0;
-		if (waitid(P_ALL, 0, &dead, dead_now | WNOWAIT) < 0)
+		if (waitid(P_ALL, 0, &dead, dead_now) < 0)
 			return false;
 		if (dead.si_pid == 0)
 			return true;
-		report_death(supervisor->lifecycle.options, &dead,
-			     supervisor->command);
-		command = dead.si_pid == supervisor->command;
-		if (command)
-			handle_end(supervisor, &dead);
-		(void)wait4(dead.si_pid, NULL, WNOHANG | __WALL,
-			    command ? &usage : NULL);
-		if (command)
-			report_usage(&usage);
+		collect(supervisor, &dead);
 	}
 }
 
@@ -313,8 +335,10 @@ static bool wait_for_event(struct supervisor *supervisor)
 	if (left == 0)
 		handle(supervisor, &deadline, NULL);
 	else if (signals_wait(&info, left)) {
-		if (info.si_signo == SIGCHLD)
+		if (info.si_signo == SIGCHLD) {
+			collect_named(supervisor, &info);
 			return true;
+		}
 		forward(supervisor, &info);
 	} else if (supervisor->oom_kills == OOM_KILLS_UNREAD)
 		supervisor->oom_kills = explain_oom_kills();

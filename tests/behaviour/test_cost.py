@@ -22,13 +22,13 @@ def test_size(init):
     assert os.path.getsize(init) <= 32 * 1024
 
 
-def traced(init, tmp_path, *words):
-    """System calls of the init and its child, in order, as strace writes them."""
+def traced(init, tmp_path, *words, follow=True):
+    """System calls of the init and its child, or its own, as strace writes them."""
     trace = tmp_path / "trace"
-    subprocess.run(["strace", "-f", "-o", str(trace), init, *words], check=True,
-                   timeout=TIMEOUT)
-    return [line.split(None, 1)[1] for line in trace.read_text().splitlines()
-            if "resumed>" not in line]
+    subprocess.run(["strace", *["-f"] * follow, "-qq", "-e", "signal=none", "-o",
+                    str(trace), init, *words], check=True, timeout=TIMEOUT)
+    return [line.split(None, 1)[1] if follow else line
+            for line in trace.read_text().splitlines() if "resumed>" not in line]
 
 
 @pytest.mark.musl
@@ -71,6 +71,19 @@ def test_system_calls_for_a_signal_passed_on(start, helper, tmp_path, mode, opti
     assert calls[:len(expected) * SIGNALS] == expected * SIGNALS
 
 
+ORPHANS = 100
+
+
+def test_system_calls_for_an_orphan(init, tmp_path, mode):
+    """At most 3 for each that we try to collect."""
+    command = ["sh", "-c", f"i=0; while [ $i -lt {ORPHANS} ]; do "
+                           "(true &); i=$((i + 1)); done"]
+    calls = [call.partition("(")[0] for call in traced(
+        init, tmp_path, *mode, *command, follow=False)]
+    assert calls.count("wait4") > ORPHANS / 2
+    assert len(calls) - calls.index("waitid") <= 3 * calls.count("wait4") + 10
+
+
 def test_while_command_runs_we_allocate_nothing_and_start_nothing(
         start, helper, tmp_path, mode):
     trace = tmp_path / "trace"
@@ -93,11 +106,11 @@ def test_while_command_runs_we_allocate_nothing_and_start_nothing(
     assert started.status() == 128 + signal.SIGKILL
     lines = trace.read_text().splitlines()
     calls = [line.partition("(")[0] for line in lines if re.match(r"\w+\(", line)]
-    # The first look at our children; of the last one COMMAND's death is the news.
+    # From the first look at our children, until we hear of COMMAND's death.
     first = calls.index("waitid")
     last = [call for call in lines if re.match(r"\w+\(", call)].index(next(
-        line for line in lines if re.match(rf"waitid\(.*si_pid={command}\b.*SIGKILL",
-                                           line)))
+        line for line in lines if re.match(
+            rf"(waitid|rt_sigtimedwait)\(.*si_pid={command}\b.*SIGKILL", line)))
     terminal = {"ioctl", "getpgid", "getpgrp", "open", "openat", "close"} \
         if mode == MODES["group"] else set()
     # What the cgroup has counted, and where that is: not while COMMAND starts, once
@@ -110,7 +123,7 @@ def test_while_command_runs_we_allocate_nothing_and_start_nothing(
     while calls[settled] in reading:
         settled += 1
     assert set(calls[settled:last]) <= supervising
-    assert set(calls[last:]) <= terminal | reading | {
+    assert set(calls[last + 1:]) <= terminal | reading | {
         "waitid", "wait4", "kill", "poll", "write", "ioctl", "exit_group",
         "rt_sigpending"}
     assert len(calls) - last < 40
