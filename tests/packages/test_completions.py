@@ -216,11 +216,12 @@ def options(rows):
 
 @pytest.fixture(scope="module")
 def signals():
-    """Every name that the program knows, and those of all real-time signals."""
+    """Every name that the program knows, and those of all real-time signals. EMT is
+    known on MIPS alone."""
     source = (ROOT / "src/signals.c").read_text(encoding="utf-8")
     names = re.findall(r'\[SIG\w+\] = "(\w+)"|\{ "(\w+)", SIG\w+ \}', source)
     assert len(names) > 30
-    return {"".join(each) for each in names} | {
+    return {"".join(each) for each in names} - {"EMT"} | {
         "RTMIN", "RTMAX", *(f"RTMIN+{n}" for n in range(1, 16)),
         *(f"RTMAX-{n}" for n in range(1, 15))}
 
