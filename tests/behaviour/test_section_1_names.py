@@ -479,6 +479,15 @@ def test_tinis_variables_say_nothing_to_engines_names(run):
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@engines
+def test_dumb_inits_variables_count_for_engines_names(run):
+    variables = {"DUMB_INIT_OPTIONS": "-e 3:4", "DUMB_INIT_DEBUG": "1",
+                 "DUMB_INIT_SETSID": "0"}
+    result = run("sh", "-c", "exit 3", env=os.environ | variables)
+    assert result.returncode == 4
+    assert " as a single child: PID " in result.stderr
+
+
 # What differs, and is it told?
 
 

@@ -1,6 +1,7 @@
 """Contract, section 2: starting COMMAND (terminals have a file of their own)."""
 
 import errno
+import fcntl
 import os
 import pathlib
 import random
@@ -68,6 +69,31 @@ def test_directory_and_environment_are_commands(run, tmp_path, mode):
     result = run(*mode, "sh", "-c", 'pwd; echo "$GREETING"', cwd=tmp_path,
                  env=os.environ | {"GREETING": "hello"})
     assert result.stdout == f"{tmp_path}\nhello\n"
+
+
+def test_environment_is_commands_to_the_last_byte(run, mode):
+    """Nothing is added, and nothing is taken out. (Where qemu runs us, a shell is in
+    front, which sets PWD.)"""
+    variables = {"PWD": os.getcwd(), "Z": "1", "A": "", "LINES": "a\nb",
+                 "DUMB_INIT_SETSID": "1", "LISTEN_PID": "1234567",
+                 "LISTEN_PIDFDID": "4", "Y": "x=y"}
+    result = run(*mode, "/usr/bin/env", "-0", env=variables)
+    assert sorted(result.stdout.split("\0")[:-1]) == sorted(
+        "=".join(each) for each in variables.items())
+
+
+def test_open_files_keep_their_flags(start, helper, mode):
+    """O_NONBLOCK, say, is one flag for all who have the same open file: COMMAND,
+    us, and here the test."""
+    ours = [*os.pipe(), *os.pipe()]
+    before = [fcntl.fcntl(each, fcntl.F_GETFL) for each in ours]
+    started = start("-v", *mode, helper("reporter"), stdin=ours[0], stderr=ours[3])
+    started.expect("ready")
+    started.send(signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+    assert [fcntl.fcntl(each, fcntl.F_GETFL) for each in ours] == before
+    for each in ours:
+        os.close(each)
 
 
 def files(pid):

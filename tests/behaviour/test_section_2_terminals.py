@@ -30,6 +30,18 @@ def test_command_owns_the_terminal_in_session_mode(start, helper, place):
     assert foreground == started.command
 
 
+def test_command_takes_a_terminal_that_nobody_has(start, helper, place):
+    """It is on stdin, but neither our session nor another has it."""
+    master, slave = os.openpty()
+    started = start(helper("reporter"), stdin=slave, place=place)
+    started.expect("ready")
+    terminal, foreground = terminal_of(started.command)
+    assert terminal != 0
+    assert foreground == started.command
+    os.close(slave)
+    os.close(master)
+
+
 def test_terminal_stays_as_it_was_in_single_child_mode(start, helper, place):
     started = start("-c", helper("reporter"), terminal=True, place=place)
     started.expect("ready")

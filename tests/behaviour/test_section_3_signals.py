@@ -70,16 +70,29 @@ def test_job_stop_stops_the_group_in_session_mode(start, place, signum):
 
 
 @pytest.mark.parametrize("to", ["TSTP", "USR1", "0"])
-def test_job_stop_that_the_user_rewrote_is_that_and_suspends_us(start, helper, mode, to):
-    started = start(*mode, "-r", f"TSTP:{to}", helper("reporter"))
+@pytest.mark.parametrize("signum", JOB_STOP, ids=lambda signum: signum.name)
+def test_job_stop_that_the_user_rewrote_is_that_and_suspends_us(
+        start, helper, mode, signum, to):
+    started = start(*mode, "-r", f"{signum.name}:{to}", helper("reporter"))
     started.expect("ready")
-    started.send(signal.SIGTSTP)
+    started.send(signum)
     if to != "0":
         started.expect_signals(getattr(signal, "SIG" + to))
     wait_until(lambda: state(started.pid) == "T", "us to stop")
     assert state(started.command) != "T"
     started.send(signal.SIGCONT)
     started.expect_signals(signal.SIGCONT)
+
+
+def test_signal_rewritten_to_a_job_stop_is_that_and_does_not_suspend_us(
+        start, helper, mode):
+    started = start(*mode, "-r", "USR1:TSTP", helper("reporter"))
+    started.expect("ready")
+    # Suspended, we would not pass the second one on.
+    started.send(signal.SIGUSR1)
+    started.expect_signals(signal.SIGTSTP)
+    started.send(signal.SIGUSR2)
+    started.expect_signals(signal.SIGUSR2)
 
 
 def test_sigcont_that_comes_while_a_stop_is_passed_on_is_not_lost(

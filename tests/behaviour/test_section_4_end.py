@@ -89,6 +89,18 @@ def test_others_outside_commands_group_are_left_alone(start):
     os.kill(survivor, signal.SIGKILL)
 
 
+def test_all_is_no_reason_to_send_sigterm_to_more_than_the_group(start):
+    script = "setsid sh -c 'echo $$ outside; exec sleep 60' & " + SURVIVOR
+    started = start("-a", "sh", "-c", script, stdin=subprocess.PIPE)
+    said = [started.expect(rb"(\d+) outside\n|ready\n")[1] for _ in range(2)]
+    outside, = map(int, filter(None, said))
+    started.popen.stdin.close()
+    assert started.status() == 1
+    started.expect("sigterm")
+    assert state(outside) not in "XZ"
+    os.kill(outside, signal.SIGKILL)
+
+
 def test_we_end_at_once_and_wait_for_nobody(start, place):
     """A helper that ignores SIGTERM is no reason to stay."""
     script = "(trap '' TERM; echo $BASHPID started; exec sleep 60) & read line; exit 3"

@@ -1,11 +1,14 @@
 """Contract, section 4.3 to 4.6: what is left when COMMAND has ended. And --delay,
 and whom --all and --grace reach."""
 
+import contextlib
+import ctypes
 import os
 import signal
 import subprocess
 import time
 
+import pexpect
 import psutil
 import pytest
 
@@ -139,6 +142,31 @@ def test_who_ignores_sigterm_is_killed_after_the_grace_period(
     assert started.popen.stderr.read() == TIME_IS_UP
 
 
+PTRACE_SEIZE = 0x4206
+
+
+@pytest.mark.parametrize("options", [["-t", "0.2"], ["-W", "-k", "0.2"]], ids=str)
+def test_who_does_not_die_of_sigkill_holds_us_for_a_second(
+        start_with_helper, helper, options):
+    """The test traces it, and so is the first to hear of its end: until it takes
+    notice nobody else can collect it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    started = start_with_helper(KINDS["daemon"], [helper("reporter")], *options)
+    left = int(started.expect(rb" (\d+)\r?\n")[1])
+    if libc.ptrace(PTRACE_SEIZE, left, None, None) < 0:
+        pytest.skip(f"NOT TESTED: no ptrace, {os.strerror(ctypes.get_errno())}")
+    end_command(started)
+    wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's end")
+    begun = time.monotonic()
+    started.send(signal.SIGTERM)
+    wait_until(lambda: state(left) == "Z", "its death")
+    try:
+        assert 0.9 < ended_at(started) - begun < 5
+        assert started.status() == 3
+    finally:
+        os.waitpid(left, 0)
+
+
 def test_grace_of_0_is_sigkill_at_once(start_with_helper, helper, place):
     started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-t", "0",
                                 place=place)
@@ -172,6 +200,30 @@ def test_signals_reach_what_is_left(start_with_helper, helper, mode, kind, place
         started.expect_signals(signum)
     left, = children(init)
     os.kill(left, signal.SIGKILL)
+    assert started.status() == 3
+
+
+@GRACE_AND_WAIT_ALL
+def test_deaths_and_signals_are_seen_while_others_are_waited_for(
+        start, helper, mode, place, options):
+    started = start(*mode, *options, "sh", "-c",
+                    'setsid "$0" & setsid "$0" & read line; exit 3',
+                    helper("reporter"), place=place, stdin=subprocess.PIPE)
+    for _ in range(2):
+        started.expect("ready")
+    init = started.pid
+    end_command(started)
+    first, second = wait_until(
+        lambda: list(map(name_of, children(init))) == ["reporter"] * 2 and
+        children(init), "COMMAND's end")
+    for signum in (signal.SIGHUP, signal.SIGUSR1):
+        started.send(signum)
+        started.signals_up_to(signum)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: children(init) == [second], "the first one's end")
+    started.send(signal.SIGUSR2)
+    started.signals_up_to(signal.SIGUSR2)
+    os.kill(second, signal.SIGKILL)
     assert started.status() == 3
 
 
@@ -245,6 +297,29 @@ def test_kill_after_does_not_begin_with_other_signals(start, helper, place):
     time.sleep(0.5)  # in which it would have been killed
     started.send(signal.SIGINT)
     started.expect_signals(signal.SIGINT)
+    assert started.status() == 137
+
+
+def test_more_signals_do_not_put_kill_after_off(start, helper, place):
+    started = start("-k", "0.4", helper("reporter"), place=place)
+    started.expect("ready")
+    limit = time.monotonic() + TIMEOUT
+    started.send(signal.SIGTERM)
+    # One more for each that arrives, until nobody is there to say so.
+    while started.output.expect([rb"\d+ [^\n]*\n", pexpect.EOF]) == 0:
+        assert time.monotonic() < limit, "does not end"
+        with contextlib.suppress(ProcessLookupError):
+            started.send(signal.SIGINT)
+    assert started.status() == 137
+
+
+def test_kill_after_begins_when_a_signal_that_was_held_back_is_passed_on(
+        start, helper, place):
+    started = start("-d", "TERM:400ms", "-k", "400ms", helper("reporter"), place=place)
+    started.expect("ready")
+    begun = time.monotonic()
+    started.send(signal.SIGTERM)
+    assert_ended_after(0.8, started, begun)
     assert started.status() == 137
 
 

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import children, status_field, wait_until
+from conftest import children, state, status_field, wait_until
 
 LOOK = """if True:
     import ctypes, os
@@ -20,7 +20,8 @@ LOOK = """if True:
           os.sched_getscheduler(0), len(os.listdir("/proc/self/fd")))
     print(open("/proc/self/limits").read())
     print(*[line for line in open("/proc/self/status")
-            if line.startswith(("Cap", "NoNewPrivs", "Seccomp", "SigB", "SigI", "Umask"))])
+            if line.startswith(("Cap", "NoNewPrivs", "Seccomp", "SigB", "SigI",
+                                "Umask"))])
 """
 
 
@@ -38,6 +39,37 @@ def memory(pid):
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
         fields = {line.split()[0]: line.split()[1] for line in rollup}
     return int(fields["Rss:"])
+
+
+def pending(pid):
+    """Whether signals wait to be taken; not where there is no process."""
+    try:
+        return int(status_field(pid, "ShdPnd"), 16) != 0
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@pytest.mark.parametrize("call, how", [
+    ("prctl", "error=EINVAL"), ("chdir", "error=EIO"), ("close_range", "error=EPERM"),
+    ("kill", "error=EPERM"), ("waitid", "error=EINVAL"),
+    ("rt_sigpending", "error=EFAULT"), ("rt_sigtimedwait", "error=EINTR:when=1..9")],
+    ids=lambda text: text.partition("=")[0])
+def test_system_call_that_fails_does_not_end_us(start, helper, mode, call, how):
+    """Made up: where COMMAND runs and only we are told so."""
+    started = start(*mode, helper("reporter"), stderr=subprocess.PIPE, before=[
+        "strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+        "-e", f"inject={call}:{how}"])
+    started.expect("ready")
+    ours, = children(started.pid)
+    command, = children(ours)
+    for signum in (signal.SIGUSR1, signal.SIGCHLD, signal.SIGUSR2):
+        if state(ours) not in "XZ":
+            os.kill(ours, signum)
+            wait_until(lambda: not pending(ours), "our turn")
+    still = children(ours) == [command]
+    os.kill(command, signal.SIGKILL)
+    assert still, "we have ended"
+    assert started.status() == 128 + signal.SIGKILL
 
 
 ORPHANS = """
