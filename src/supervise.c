@@ -218,9 +218,9 @@ static void handle_end(struct supervisor *supervisor, const siginfo_t *dead)
  * Collects a child that has died. As long as COMMAND is not collected its PID
  * stays its own, and a signal to its group cannot hit another; so what follows
  * from its end comes first. __WALL: we may have children that we did not start,
- * of any kind of clone(2).
+ * of any kind of clone(2). Returns whether there was one to be collected.
  */
-static void collect(struct supervisor *supervisor, const siginfo_t *dead)
+static bool collect(struct supervisor *supervisor, const siginfo_t *dead)
 {
 	const struct options *options = supervisor->lifecycle.options;
 	const pid_t command = supervisor->command;
@@ -233,11 +233,12 @@ static void collect(struct supervisor *supervisor, const siginfo_t *dead)
 	}
 	if (wait4(dead->si_pid, NULL, WNOHANG | __WALL,
 		  is_command ? &usage : NULL) <= 0)
-		return;
+		return false;
 	if (is_command)
 		report_usage(&usage);
 	else
 		report_death(options, dead, command);
+	return true;
 }
 
 /*
@@ -246,8 +247,9 @@ static void collect(struct supervisor *supervisor, const siginfo_t *dead)
  */
 static void collect_named(struct supervisor *supervisor, const siginfo_t *info)
 {
+	/* If it is gone, an earlier look has found it. */
 	if (info->si_code >= CLD_EXITED && info->si_code <= CLD_DUMPED)
-		collect(supervisor, info);
+		(void)collect(supervisor, info);
 }
 
 /*
@@ -259,14 +261,13 @@ static bool reap(struct supervisor *supervisor)
 	const int dead_now = WEXITED | WNOHANG | WNOWAIT | __WALL;
 	siginfo_t dead;
 
-	for (;;) {
+	do {
 		dead.si_pid = 0;
 		if (waitid(P_ALL, 0, &dead, dead_now) < 0)
 			return false;
-		if (dead.si_pid == 0)
-			return true;
-		collect(supervisor, &dead);
-	}
+		/* seccomp(2) may forbid wait4; then there is no end to it. */
+	} while (dead.si_pid != 0 && collect(supervisor, &dead));
+	return true;
 }
 
 /* If COMMAND was stopped. A SIGCONT that waits for us means: not any more. */

@@ -51,7 +51,7 @@ def pending(pid):
 
 @pytest.mark.parametrize("call, how", [
     ("prctl", "error=EINVAL"), ("chdir", "error=EIO"), ("close_range", "error=EPERM"),
-    ("kill", "error=EPERM"), ("waitid", "error=EINVAL"),
+    ("kill", "error=EPERM"), ("waitid", "error=EINVAL"), ("wait4", "error=EPERM"),
     ("rt_sigpending", "error=EFAULT"), ("rt_sigtimedwait", "error=EINTR:when=1..9")],
     ids=lambda text: text.partition("=")[0])
 def test_system_call_that_fails_does_not_end_us(start, helper, mode, call, how):
