@@ -201,7 +201,8 @@ bool signals_wait(siginfo_t *info, int64_t timeout_ns)
 
 int64_t signals_clock(void)
 {
-	struct kernel_timespec now;
+	/* Static: if the call fails the time stands still. */
+	static struct kernel_timespec now;
 
 	/* libc's would first look for the vDSO, in 1 KB of code. */
 	(void)syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);

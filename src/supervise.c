@@ -336,14 +336,15 @@ static bool wait_for_event(struct supervisor *supervisor)
 	if (left == 0)
 		handle(supervisor, &deadline, NULL);
 	else if (signals_wait(&info, left)) {
-		if (info.si_signo == SIGCHLD) {
-			collect_named(supervisor, &info);
-			return true;
+		if (info.si_signo != SIGCHLD) {
+			forward(supervisor, &info);
+			return false;
 		}
-		forward(supervisor, &info);
+		collect_named(supervisor, &info);
 	} else if (supervisor->oom_kills == OOM_KILLS_UNREAD)
 		supervisor->oom_kills = explain_oom_kills();
-	return false;
+	/* So too if the wait has failed: no SIGCHLD tells of an end then. */
+	return true;
 }
 
 int supervise(const struct options *options, pid_t command)

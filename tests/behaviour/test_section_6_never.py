@@ -72,6 +72,31 @@ def test_system_call_that_fails_does_not_end_us(start, helper, mode, call, how):
     assert started.status() == 128 + signal.SIGKILL
 
 
+def failing(call):
+    """Made up, too: for good."""
+    return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+            "-e", f"inject={call}:error=EPERM"]
+
+
+def test_where_no_signal_can_be_waited_for_the_end_is_seen(start, helper, mode):
+    started = start(*mode, helper("reporter"), before=failing("rt_sigtimedwait"))
+    started.expect("ready")
+    ours, = children(started.pid)
+    command, = children(ours)
+    os.kill(command, signal.SIGKILL)
+    assert started.status() == 128 + signal.SIGKILL
+
+
+def test_where_there_is_no_clock_no_time_is_up(start, helper, mode):
+    started = start(*mode, "-k", "60", helper("reporter"),
+                    before=failing("clock_gettime"))
+    started.expect("ready")
+    ours, = children(started.pid)
+    for signum in (signal.SIGTERM, signal.SIGUSR1, signal.SIGTERM):
+        os.kill(ours, signum)
+        started.expect_signals(signum)
+
+
 ORPHANS = """
 while read -r count; do
     i=0
