@@ -87,6 +87,7 @@ LEFT_OUT_ON_MIPS = {
     "this machine's numbers of signals": """
         test_death_by_what_is_no_key_is_commented_at_a_terminal_too
         test_malformed_argument_is_a_usage_error_that_names_it
+        test_nor_is_one_that_still_waits_for_us
         test_termination_log_has_why_command_died
         test_termination_log_is_where_kubernetes_looks_by_default
         test_termination_log_stalls_nobody_and_signals_nobody

@@ -15,7 +15,7 @@ import time
 import pexpect
 import pytest
 
-from conftest import AWAIT_INIT, NAMESPACE, TIMEOUT, status_field, wait_until
+from conftest import AWAIT_INIT, NAMESPACE, TIMEOUT, state, status_field, wait_until
 
 # None of it depends on the C library.
 pytestmark = pytest.mark.slow
@@ -439,6 +439,20 @@ def test_nor_is_one_that_reached_us_too_where_stdin_is_no_terminal(start, place)
     started.type("\x03")
     assert started.status() == 130
     assert "dumb-init" not in rest_of(started)
+
+
+def test_nor_is_one_that_still_waits_for_us(start, mode):
+    """Which is behind SIGCHLD in the kernel's order, and so not passed on yet."""
+    started = start(*mode, *SLEEPER, stderr=subprocess.PIPE)
+    started.expect("ready")
+    command = started.command
+    started.send(signal.SIGSTOP)
+    wait_until(lambda: state(started.pid) == "T", "our stop")
+    os.kill(command, signal.SIGPROF)
+    wait_until(lambda: state(command) == "Z", "COMMAND's end")
+    started.send(signal.SIGPROF, signal.SIGCONT)
+    assert started.status() == 128 + signal.SIGPROF
+    assert started.popen.stderr.read() == b""
 
 
 def test_death_by_what_is_no_key_is_commented_at_a_terminal_too(start, mode, place):

@@ -22,6 +22,13 @@ def run(*words, **options):
     return result.stdout
 
 
+def made(target, tmp_path_factory):
+    """The directory that `make TARGET` has left its files in."""
+    directory = tmp_path_factory.mktemp(target)
+    run("make", target, f"DIST={directory}")
+    return directory
+
+
 def completions():
     """Where in /usr/share those for the shells are, which we have."""
     return {COMPLETIONS[path.name] for path in ROOT.glob("completions/*")}

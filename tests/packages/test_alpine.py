@@ -3,7 +3,7 @@ Debian's musl-gcc. There is no abuild in Debian."""
 
 import pytest
 
-from contents import completions, is_static, run
+from contents import completions, is_static, made, run
 
 # What abuild sets. Debian's cmocka is for glibc, hence the gcc for check alone.
 ABUILD = r"""
@@ -23,10 +23,7 @@ package
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    """What `make apkbuild` leaves."""
-    directory = tmp_path_factory.mktemp("apk")
-    run("make", "apkbuild", f"DIST={directory}")
-    return directory
+    return made("apkbuild", tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ script that shows its arguments, and frobnicate a command that has a completion.
 """
 
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -13,9 +12,9 @@ import subprocess
 import pexpect
 import pytest
 
+from contents import ROOT
 from watch import TIMEOUT
 
-ROOT = pathlib.Path(__file__).parents[2]
 COMPLETIONS = ROOT / "completions"
 BASH_COMPLETION = "/usr/share/bash-completion/bash_completion"
 # Where the shells look, below a directory.

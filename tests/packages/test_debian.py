@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from contents import ROOT, VERSION, completions, is_static, run
+from contents import ROOT, VERSION, completions, is_static, made, run
 
 COPY = ROOT / "tests/packages/on-a-copy"
 # As long as the project has no address. Lintian wants one that mail reaches.
@@ -24,10 +24,7 @@ def one(directory, pattern):
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    """What `make builddeb` leaves."""
-    directory = tmp_path_factory.mktemp("deb")
-    run("make", "builddeb", f"DIST={directory}")
-    return directory
+    return made("builddeb", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import tarfile
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
+from contents import ROOT
 
 
 def make(directory, *words, **variables):

@@ -6,7 +6,6 @@ import importlib.util
 import os
 import pathlib
 import platform
-import re
 import shutil
 import stat
 import subprocess
@@ -16,8 +15,8 @@ import zipfile
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
-VERSION = re.search(r"^VERSION = (\S+)$", (ROOT / "Makefile").read_text(), re.M)[1]
+from contents import ROOT, VERSION
+
 NAME = f"dumb_init-{VERSION}"
 MACHINE = platform.machine()
 OLDEST = (["manylinux1", "manylinux_2_5"] if MACHINE in ("x86_64", "i686") else

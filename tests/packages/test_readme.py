@@ -1,9 +1,8 @@
 """What README says beside other inits is what the generated pages say."""
 
-import pathlib
 import re
 
-ROOT = pathlib.Path(__file__).parents[2]
+from contents import ROOT
 
 
 def rows(text):

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import pathlib
 import re
 import subprocess
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
+from contents import ROOT
+
 # What readelf says of each, and a bound on its size: 10 % above what it was when
 # this was written.
 PROGRAMS = {

@@ -5,15 +5,12 @@ import subprocess
 
 import pytest
 
-from contents import ROOT, VERSION, completions, is_static, run
+from contents import ROOT, VERSION, completions, is_static, made, run
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """What `make buildrpm` leaves."""
-    directory = tmp_path_factory.mktemp("rpm")
-    run("make", "buildrpm", f"DIST={directory}")
-    return directory
+    return made("buildrpm", tmp_path_factory)
 
 
 @pytest.fixture(scope="module")

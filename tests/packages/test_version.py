@@ -1,12 +1,10 @@
 """The version is in the Makefile. What has to say it as well says the same."""
 
-import pathlib
 import re
-import subprocess
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[2]
+from contents import ROOT, VERSION
 
 
 def first(pattern, path):
@@ -14,9 +12,6 @@ def first(pattern, path):
     match = re.search(pattern, (ROOT / path).read_text(encoding="utf-8"), re.M)
     assert match, f"{path} does not say a version"
     return match[1]
-
-
-VERSION = first(r"^VERSION = (\S+)$", "Makefile")
 
 
 @pytest.mark.parametrize("path, pattern", {
