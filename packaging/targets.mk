@@ -53,7 +53,8 @@ release-build:
 # The behaviour tests for each of them, under qemu where it has to be.
 release: release-build
 	@tools/need qemu-user-static python3-pytest python3-pytest-timeout \
-		python3-pytest-xdist python3-psutil python3-pexpect strace procps
+		python3-pytest-xdist python3-pytest-rerunfailures \
+		python3-psutil python3-pexpect strace procps
 	@$(GLIBC) -s helpers
 	@packaging/release-test $(VERSION) $(BUILD) $(BUILD)/glibc/helpers $(DIST) \
 		$(RELEASE)

@@ -178,6 +178,9 @@ def test_stopped_process_handles_sigterm(start_with_helper, kind, place):
     stop = "trap 'echo handled; exit' TERM; echo ready; kill -STOP $$; " \
            "while :; do sleep 0.05; done"
     started = start_with_helper(kind, ["sh", "-c", stop], "-t", "15", place=place)
+    # Once it is: a shell that is about to stop itself notices no SIGTERM.
+    wait_until(lambda: "T" in [state(each.pid) for each in psutil.Process(
+        started.pid).children(recursive=True)], "its stop")
     end_command(started)
     started.expect("handled")
     assert started.status() == 3

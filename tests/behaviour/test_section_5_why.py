@@ -574,7 +574,7 @@ def inside(request, cgroup):
 
 
 def test_out_of_memory_kill_is_told_of(run, inside):
-    result = run(*EATER, before=inside)
+    result = run("sh", "-c", AWAIT_INIT + 'exec "$@"', "sh", *EATER, before=inside)
     assert result.stderr == said(
         "COMMAND was killed by SIGKILL, which we did not pass on: its cgroup counted "
         "an out-of-memory kill meanwhile")
