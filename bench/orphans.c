@@ -4,6 +4,7 @@
  * it. vfork(2) throughout: the less we take, the more of the whole the init is.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,12 +21,12 @@ static void make_orphan(void)
 
 int main(void)
 {
-	int count;
+	char line[16];
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	puts("ready");
-	while (scanf("%d", &count) == 1) {
-		for (int i = 0; i < count; i++)
+	while (fgets(line, sizeof(line), stdin)) {
+		for (long left = strtol(line, NULL, 10); left > 0; left--)
 			make_orphan();
 		puts("made");
 	}

@@ -86,7 +86,7 @@ __attribute__((noreturn, used)) void run(long *words)
 	char **environment = argv + words[0] + 1;
 	const uint64_t all = ~UINT64_C(0);
 	uint64_t mask;
-	int wstatus;
+	int wstatus = 0;
 	long child;
 
 	if (words[0] < 2)
@@ -104,7 +104,7 @@ __attribute__((noreturn, used)) void run(long *words)
 	if (child < 0)
 		end(NOT_RUNNABLE);
 	while (call(__NR_wait4, -1, (long)&wstatus, 0, 0) != child)
-		continue;
+		;
 	/* As WIFEXITED and the like in wait(2) take it apart. */
 	end((wstatus & 0x7f) == 0 ? (wstatus >> 8) & 0xff
 				  : SIGNALED + (wstatus & 0x7f));

@@ -35,6 +35,11 @@ static void say(int64_t number)
 		exit(1);
 }
 
+static int count_of(const char *text)
+{
+	return (int)strtol(text, NULL, 10);
+}
+
 /* COMMAND: says its PID when all are there, then each time the last has it. */
 static void receive(int count)
 {
@@ -127,7 +132,7 @@ static void wait_for_last(int answers)
 	char byte;
 
 	while (read(answers, &byte, 1) > 0)
-		continue;
+		;
 }
 
 int main(int argc, char **argv)
@@ -138,14 +143,15 @@ int main(int argc, char **argv)
 	int answers;
 
 	if (argc == 3 && strcmp(argv[1], "receive") == 0)
-		receive(atoi(argv[2]));
+		receive(count_of(argv[2]));
 	if (words < 1 || words > 12)
 		return 1;
 	memcpy(init_argv, argv + 3, (size_t)words * sizeof(*argv));
 	init = start(init_argv, words, argv[0], argv[1], &answers);
 	command = (pid_t)answer(answers);
-	measure_pairs(atoi(argv[2]), atoi(argv[1]) > 1 ? -command : command,
-		      init, answers);
+	measure_pairs(count_of(argv[2]),
+		      count_of(argv[1]) > 1 ? -command : command, init,
+		      answers);
 	kill(init, SIGTERM);
 	wait_for_last(answers);
 	return 0;

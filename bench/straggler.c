@@ -19,7 +19,7 @@ static void outlive_command(void)
 {
 	const pid_t command = getpid();
 
-	signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
 	if (fork() != 0)
 		_exit(0);
 	while (getppid() == command)

@@ -78,7 +78,7 @@ static void wait_at(const int gate[2])
 
 int main(int argc, char **argv)
 {
-	const int count = argc > 1 ? atoi(argv[1]) : 0;
+	const int count = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 0;
 	const int cost = cost_us();
 	const int pause_us = at_least(PAUSE_MIN_US, SHARE * count * cost);
 	const int life_us = at_least(LIFE_MIN_US, SHARE * RUNNERS * cost);
@@ -86,7 +86,7 @@ int main(int argc, char **argv)
 
 	if (pipe(gate) < 0)
 		return 1;
-	signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
 	for (int i = 0; i < count + RUNNERS; i++) {
 		if (fork() != 0)
 			continue;
@@ -98,7 +98,7 @@ int main(int argc, char **argv)
 		run_away(life_us);
 	}
 	puts("ready");
-	fflush(stdout);
+	(void)fflush(stdout);
 	close(gate[1]);
 	for (;;)
 		pause();

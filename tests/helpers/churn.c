@@ -15,16 +15,16 @@ enum {
 
 int main(int argc, char **argv)
 {
-	const int count = argc > 1 ? atoi(argv[1]) : 1;
+	const int count = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 1;
 
-	signal(SIGUSR1, SIG_IGN);
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)signal(SIGUSR1, SIG_IGN);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	puts("churning");
 	for (int running = 0;; running++) {
 		int wstatus;
 
 		if (fork() == 0) {
-			signal(SIGUSR1, SIG_DFL);
+			(void)signal(SIGUSR1, SIG_DFL);
 			usleep(LIFE_US);
 			_exit(0);
 		}

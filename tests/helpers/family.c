@@ -40,7 +40,7 @@ static void be_brood(void)
 {
 	int children = 0;
 
-	signal(SIGUSR1, stop);
+	(void)signal(SIGUSR1, stop);
 	puts("ready");
 	for (; !enough; children++) {
 		if (fork() == 0) {
@@ -77,10 +77,10 @@ int main(int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "";
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	if (strcmp(kind, "chain") == 0)
 		be_chain();
-	signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
 	if (strcmp(kind, "brood") == 0)
 		be_brood();
 	if (strcmp(kind, "phoenix") == 0)

@@ -12,12 +12,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The kernel's struct sigaction; all zero but the handler. */
-struct kernel_sigaction {
-	unsigned long handler;
-	unsigned long rest[7];
-};
-
 int main(int argc, char **argv)
 {
 	uint64_t blocked, ignored;
@@ -27,12 +21,14 @@ int main(int argc, char **argv)
 	blocked = strtoull(argv[1], NULL, 16);
 	ignored = strtoull(argv[2], NULL, 16);
 	for (int signum = 1; signum <= 64; signum++) {
-		/* 1 is SIG_IGN, 0 is SIG_DFL. */
-		struct kernel_sigaction action = { ignored >> (signum - 1) & 1,
-						   { 0 } };
+		/*
+		 * The kernel's struct sigaction is all zero but the handler,
+		 * the first word: 1 is SIG_IGN, 0 is SIG_DFL.
+		 */
+		unsigned long action[8] = { ignored >> (signum - 1) & 1 };
 
 		if (signum != SIGKILL && signum != SIGSTOP &&
-		    syscall(SYS_rt_sigaction, signum, &action, NULL, 8) < 0)
+		    syscall(SYS_rt_sigaction, signum, action, NULL, 8) < 0)
 			return 1;
 	}
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, NULL, 8);

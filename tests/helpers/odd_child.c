@@ -13,7 +13,7 @@ static int wait_for_end_of_input(void *unused)
 
 	(void)unused;
 	while (read(STDIN_FILENO, &byte, 1) > 0)
-		continue;
+		;
 	return 0;
 }
 

@@ -15,7 +15,7 @@ int main(void)
 	siginfo_t info;
 
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof(all));
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("ready %d\n", (int)getpid());
 	for (;;) {
 		if (syscall(SYS_rt_sigtimedwait, &all, &info, NULL,

@@ -41,7 +41,7 @@ static bool stops_a_job(int signum)
 /* All of them: each signal, mode and rewrite, reached or not. */
 static void test_signal_is_rewritten_and_sent_to_the_target(void **state)
 {
-	struct options options = defaults(MODE_SESSION);
+	struct options options;
 	static const int rewrites[] = { REWRITE_UNSET, REWRITE_DROP, SIGUSR1,
 					SIGTSTP,       SIGSTOP,      64 };
 

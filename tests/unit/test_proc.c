@@ -160,6 +160,12 @@ static int make_file(void **state)
 	return file < 0;
 }
 
+static int close_file(void **state)
+{
+	(void)state;
+	return close(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,5 +178,6 @@ int main(void)
 		cmocka_unit_test(test_file_that_cannot_be_read_has_no_line),
 	};
 
-	return cmocka_run_group_tests_name("proc", tests, make_file, NULL);
+	return cmocka_run_group_tests_name("proc", tests, make_file,
+					   close_file);
 }

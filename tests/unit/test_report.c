@@ -344,6 +344,12 @@ static int make_pipe(void **state)
 	return err < 0 ? -1 : pipe2(ends, O_NONBLOCK);
 }
 
+static int close_pipe(void **state)
+{
+	(void)state;
+	return close(ends[0]) | close(ends[1]) | close(err);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,5 +365,6 @@ int main(void)
 			test_death_is_said_where_it_was_asked_for, say_all),
 	};
 
-	return cmocka_run_group_tests_name("report", tests, make_pipe, NULL);
+	return cmocka_run_group_tests_name("report", tests, make_pipe,
+					   close_pipe);
 }
