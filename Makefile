@@ -8,6 +8,7 @@
 # make test-packages  what packaging/targets.mk makes for other machines
 # make bench      what it costs, beside other inits: docs/benchmarks.md
 # make fuzz       what we read, with libFuzzer; FUZZ_SECONDS=60 each
+# make analysis   static analysis, and valgrind
 # make install    into $(DESTDIR)$(PREFIX); install-links: its other names, too
 
 VERSION = 2.0.0
@@ -199,6 +200,13 @@ bench:
 	@$(MUSL) -s
 	@bench/run $(BUILD) $(ROUNDS)
 
+# With PAGE=docs/reliability.md its section on that is written anew.
+analysis:
+	@tools/need gcc libc6-dev libcmocka-dev clang clang-tidy clang-tools \
+		clang-format cppcheck valgrind shellcheck mandoc bsdutils
+	@tests/run-analysis $(BUILD)/analysis \
+		$(if $(filter command,$(origin PAGE)),$(PAGE))
+
 format:
 	clang-format -i $(C_FILES)
 
@@ -206,6 +214,6 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: install install-links demo test test-engines units run-units helpers \
-	behaviour compare bench fuzz format clean
+	behaviour compare bench fuzz analysis format clean
 
 include packaging/targets.mk

@@ -17,7 +17,7 @@ void terminal_give_up(void)
 	const int job_stop[] = { SIGTSTP, SIGTTIN, SIGTTOU };
 	signals_set before;
 	siginfo_t own;
-	pid_t leader;
+	pid_t leader = 0; /* valgrind does not know that TIOCGSID sets it */
 
 	if (ioctl(STDIN_FILENO, TIOCGSID, &leader) < 0 || leader != getpid())
 		return;
