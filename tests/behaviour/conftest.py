@@ -328,6 +328,11 @@ def shell(init):
     terminal.close(force=True)
 
 
+def maps_other_users():
+    """Whether there are other users than ours in this user namespace."""
+    return pathlib.Path("/proc/self/uid_map").read_text().split()[2] != "1"
+
+
 def names_of(signums):
     """For messages; the number of a signal that has none."""
     named = {each.value: each.name for each in signal.Signals}

@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from conftest import (MODES, TIMEOUT, children, end_tree, state, status_field,
+import calls
+from conftest import (MODES, NAMESPACE, TIMEOUT, children, end_tree, state, status_field,
                       wait_until, waits_for_good)
 
 pytestmark = pytest.mark.cost
@@ -129,6 +130,17 @@ def test_while_command_runs_we_allocate_nothing_and_start_nothing(
         "waitid", "wait4", "kill", "poll", "write", "ioctl", "exit_group",
         "rt_sigpending"}
     assert len(calls) - last < 40
+
+
+@pytest.mark.parametrize("options", calls.OPTIONS, ids=" ".join)
+def test_while_command_runs_and_at_its_end_we_make_few_system_calls(
+        init, tmp_path, place, options):
+    """Those that calls.py says what for, whatever the options are."""
+    ours = calls.while_command_runs(init, options, tmp_path / "trace",
+                                    NAMESPACE if place == "pid1" else [])
+    assert ours.count("rt_sigtimedwait") > 3 and ours[-1] == "exit_group"
+    others = set(ours) - calls.NAMES
+    assert not others, f"and {', '.join(others)}"
 
 
 @pytest.mark.slow

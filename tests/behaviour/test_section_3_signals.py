@@ -2,14 +2,13 @@
 
 import ctypes
 import os
-import pathlib
 import signal
 import subprocess
 
 import pytest
 
-from conftest import (ALL_SIGNALS, JOB_STOP, MODES, TIMEOUT, children, names_of,
-                      state, status_field, wait_until)
+from conftest import (ALL_SIGNALS, JOB_STOP, MODES, TIMEOUT, children,
+                      maps_other_users, names_of, state, status_field, wait_until)
 
 PLAIN = [signum for signum in ALL_SIGNALS if signum not in JOB_STOP]
 
@@ -257,10 +256,6 @@ def test_signal_to_a_command_that_is_gone_is_no_news(start, mode):
 def tells_only_of_the_end(lines):
     return len(lines) == 1 and \
         lines[0].startswith("[dumb-init] COMMAND was killed by SIGKILL, which we did ")
-
-
-def maps_other_users():
-    return pathlib.Path("/proc/self/uid_map").read_text().split()[2] != "1"
 
 
 @pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["", "quiet"])

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from conftest import children, state, status_field, wait_until
+from conftest import (children, maps_other_users, state, status_field,
+                      wait_until)
 
 LOOK = """if True:
     import ctypes, os
@@ -32,6 +33,36 @@ def test_no_setting_of_ours_reaches_command(run, mode):
     other = [line for line in lines if line not in alone.splitlines()]
     assert not other, f"COMMAND has {', '.join(other)}"
     assert lines == alone.splitlines()
+
+
+def privileges(pid):
+    """What /proc/PID/status says of them."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return [line for line in status if line.startswith((
+            "Uid", "Gid", "Groups", "Cap", "NoNewPrivs", "Seccomp", "Specul"))]
+
+
+def test_what_others_see_of_our_privileges_is_what_we_were_started_with(
+        start, helper, mode, place):
+    """It is how people learn what a container may do."""
+    started = start(*mode, helper("reporter"), place=place)
+    started.expect("ready")
+    started.send(signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+    assert privileges(started.pid) == privileges(os.getpid())
+
+
+def test_we_stay_open_to_debuggers_of_our_user(start, helper, mode):
+    """Dumpable, prctl(2): if not, our files in /proc are of group 0, proc(5)."""
+    if not maps_other_users():
+        pytest.skip("NOT TESTED: needs a second GID, and this user namespace has but "
+                    "one; run the tests as root")
+    started = start(*mode, helper("reporter"),
+                    before=["setpriv", "--regid", "12345", "--clear-groups"])
+    started.expect("ready")
+    started.send(signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+    assert os.stat(f"/proc/{started.pid}/environ").st_gid == 12345
 
 
 def memory(pid):

@@ -143,6 +143,18 @@ def test_default_seccomp_profile_is_in_force(engine):
     assert status_field(container.pid, "Seccomp") == filtering
 
 
+@pytest.mark.parametrize("options", [
+    [], ["--cap-drop", "chown"], ["--user", "1000"]], ids=" ".join)
+def test_privileges_that_are_seen_of_pid_1_are_the_containers(engine, options):
+    """What it, and a process that exec starts, may do: `podman top` and people read
+    it there."""
+    container = serve(engine, *options)
+    of_pid_1, of_exec = [container.exec("grep", "-E", "^(Cap|NoNewPrivs|Seccomp)", path
+                                        ).stdout for path in ("/proc/1/status",
+                                                              "/proc/self/status")]
+    assert of_pid_1.count("\n") >= 7 and of_pid_1 == of_exec
+
+
 @pytest.mark.parametrize("engine", ["docker-entrypoint", "podman-entrypoint"],
                          indirect=True)
 def test_host_pid_namespace(engine):

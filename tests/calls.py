@@ -1,0 +1,62 @@
+"""The system calls that we make while COMMAND runs and at its end: what we are
+started with to see them, and what is allowed. For tests/behaviour/test_cost.py and
+tests/privilege/run."""
+
+import os
+import re
+import subprocess
+
+from watch import TIMEOUT
+
+# By what they are for; of those that differ from libc to libc, all.
+ALLOWED = {
+    "to wait for signals and ends": """
+        rt_sigtimedwait rt_sigpending waitid wait4""",
+    "to pass signals on, and to stop with COMMAND": """
+        kill rt_sigqueueinfo getpid""",
+    "for deadlines": "clock_gettime",
+    "to say something": "poll ppoll write",
+    "to read what the cgroup has counted, and names; for the termination log": """
+        open openat fcntl read close""",
+    "for the terminal": "ioctl getpgid getpgrp getsid",
+    "for all descendants, where we are not PID 1": """
+        access faccessat getdents64 readlink readlinkat mmap munmap
+        pidfd_open pidfd_send_signal""",
+    "to end": "exit_group",
+}
+NAMES = {name for names in ALLOWED.values() for name in names.split()}
+
+# Every option that has to do with it.
+OPTIONS = [
+    [], ["-g"], ["-c"], ["-a", "-v", "-w", "-p", "HUP"], ["-W", "-s", "-q"],
+    ["-g", "-t", "0.2", "-e", "137"], ["-k", "0.1", "-d", "INT:50ms"],
+    ["-c", "-r", "TSTP:CONT", "--termination-log=/dev/null"],
+]
+# Orphans, one of which stays for a little; signals; a death to be explained.
+COMMAND = ["sh", "-c", """
+    trap : HUP USR1 INT WINCH TERM
+    (true &)
+    setsid sh -c 'trap "" TERM; sleep 0.3' &
+    for signal in HUP USR1 INT WINCH TERM; do kill -$signal $PPID; done
+    sleep 0.1
+    kill -TSTP $PPID
+    sleep 0.1
+    kill -CONT $PPID
+    sleep 0.1
+    kill -KILL $$"""]
+# Unless the options say otherwise, to stop is not for it.
+ENVIRONMENT = {"DUMB_INIT_OPTIONS": "-r TSTP:0"}
+
+
+def while_command_runs(init, options, trace, around=()):
+    """The names of the calls, from behind the one that lets go of what is COMMAND's.
+    around: what runs the init, in a namespace say. trace: a path to write to."""
+    subprocess.run(["strace", "-f", "-qq", "-e", "signal=none", "-o", trace, *around,
+                    init, *options, *COMMAND], env=os.environ | ENVIRONMENT,
+                   check=False, timeout=TIMEOUT, stdin=subprocess.DEVNULL,
+                   capture_output=True)
+    lines = trace.read_text().splitlines()
+    pid = next(line.split()[0] for line in lines if f'execve("{init}"' in line)
+    calls = [found[1] for line in lines
+             if (found := re.match(rf"{pid} +(\w+)\(", line))]
+    return calls[calls.index("close_range") + 1:]
