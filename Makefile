@@ -8,6 +8,7 @@
 # make test-packages  what packaging/targets.mk makes for other machines
 # make bench      what it costs, beside other inits: docs/benchmarks.md
 # make fuzz       what we read, with libFuzzer; FUZZ_SECONDS=60 each
+# make privilege  what we hold, and what we would not give up
 # make analysis   static analysis, and valgrind
 # make install    into $(DESTDIR)$(PREFIX); install-links: its other names, too
 
@@ -207,6 +208,28 @@ analysis:
 	@tests/run-analysis $(BUILD)/analysis \
 		$(if $(filter command,$(origin PAGE)),$(PAGE))
 
+# What we hold while COMMAND runs, and what is seen when it is given up.
+privilege:
+	@tools/need gcc libc6-dev musl-tools python3 python3-psutil strace gdb \
+		libcap2-bin podman runc busybox-static
+	@$(GLIBC) -s $(LESS:%=$(BUILD)/glibc/%) $(BUILD)/glibc/dumb-init
+	@$(MUSL) -s $(LESS:%=$(BUILD)/musl/%) $(BUILD)/musl/dumb-init
+	@PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 tools/in-pid-namespace \
+		tests/privilege/run $(BUILD) \
+		$(if $(filter command,$(origin PAGE)),$(PAGE))
+
+# musl-gcc sees no headers of the kernel.
+LESS = less-CAPABILITIES less-CALLS
+KERNEL = -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) \
+	-print-multiarch)
+$(BUILD)/less-%: tests/privilege/give_up.c $(OBJECTS)
+	$(CC) $(FLAGS) $(CFLAGS) $(NO_PIE) $(SECTIONS) -c -o $@-main.o \
+		-Dsupervise=supervise_with_less src/main.c
+	$(CC) $(FLAGS) $(CFLAGS) $(NO_PIE) $(SECTIONS) -c -o $@.o $< \
+		-Isrc $(KERNEL) -D$*
+	$(CC) $(CFLAGS) $(SMALL) $(NO_PIE_LINK) $(LDFLAGS) -o $@ $@-main.o $@.o \
+		$(filter-out %/main.o,$(OBJECTS))
+
 format:
 	clang-format -i $(C_FILES)
 
@@ -214,6 +237,6 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: install install-links demo test test-engines units run-units helpers \
-	behaviour compare bench fuzz analysis format clean
+	behaviour compare bench fuzz analysis privilege format clean
 
 include packaging/targets.mk
