@@ -1,3 +1,5 @@
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -31,6 +33,7 @@ enum {
 	NAMES = sizeof(names) / sizeof(names[0]),
 	/* RTMIN+15 and RTMAX-14 are neighbours, in bash's "kill -l" too. */
 	RTMIN_LAST = SIGNALS_RTMIN + 15,
+	PAUSE_MS = 20, /* after a wait that has failed */
 };
 
 static const struct {
@@ -177,11 +180,10 @@ bool signals_take_over(struct inherited *inherited)
 	       set_action(SIGCHLD, &standard, &inherited->sigchld) == 0;
 }
 
-void signals_hand_back(const struct inherited *inherited)
+bool signals_hand_back(const struct inherited *inherited)
 {
-	/* Both calls have worked in signals_take_over. */
-	(void)set_action(SIGCHLD, &inherited->sigchld, NULL);
-	(void)set_mask(&inherited->mask, NULL);
+	return set_action(SIGCHLD, &inherited->sigchld, NULL) == 0 &&
+	       set_mask(&inherited->mask, NULL) == 0;
 }
 
 bool signals_wait(siginfo_t *info, int64_t timeout_ns)
@@ -194,9 +196,14 @@ bool signals_wait(siginfo_t *info, int64_t timeout_ns)
 		.nsec = (long)(timeout_ns % A_SECOND),
 	};
 
-	return syscall(SYS_rt_sigtimedwait, &all, info,
-		       timeout_ns == SIGNALS_FOREVER ? NULL : &timeout,
-		       sizeof(all)) > 0;
+	if (syscall(SYS_rt_sigtimedwait, &all, info,
+		    timeout_ns == SIGNALS_FOREVER ? NULL : &timeout,
+		    sizeof(all)) > 0)
+		return true;
+	/* Where seccomp(2) forbids it we would be busy without an end. */
+	if (errno != EAGAIN || timeout_ns == SIGNALS_FOREVER)
+		(void)poll(NULL, 0, PAUSE_MS);
+	return false;
 }
 
 int64_t signals_clock(void)

@@ -97,16 +97,19 @@ struct inherited {
  */
 bool signals_take_over(struct inherited *inherited);
 
-/* Undoes signals_take_over, in the child that becomes COMMAND. */
-void signals_hand_back(const struct inherited *inherited);
+/*
+ * Undoes signals_take_over, in the child that becomes COMMAND. Returns false,
+ * with errno set, when the kernel refuses.
+ */
+bool signals_hand_back(const struct inherited *inherited);
 
 /* Nanoseconds; what the clock and the deadlines count. */
 #define SIGNALS_MS INT64_C(1000000)
 
 /*
  * The next signal, whichever it is; sleeps until there is one, or for
- * timeout_ns. Fills info. Returns false when that time is over, or when
- * interrupted (we were stopped and continued, or traced).
+ * timeout_ns. Fills info. Returns false when that time is over, or a little
+ * later when interrupted (we were stopped and continued, or traced) or refused.
  */
 bool signals_wait(siginfo_t *info, int64_t timeout_ns);
 

@@ -257,17 +257,19 @@ static int become_command(void *argument)
 	struct start *start = argument;
 
 	if (start->options->mode == MODE_SESSION) {
-		(void)setsid(); /* cannot fail: a new process leads no group */
+		/* Cannot fail, as a new process leads no group, if not for a
+		 * seccomp(2) that forbids it: supervise.c lives with that. */
+		(void)setsid();
 		terminal_take();
 	} else if (start->options->mode == MODE_GROUP) {
 		pid_t ours = getpgrp();
 
-		(void)setpgid(0, 0); /* cannot fail either */
+		(void)setpgid(0, 0); /* as for setsid */
 		terminal_pass_on(ours, getpid());
 	}
 	hand_over_variables(start);
-	signals_hand_back(start->inherited);
-	start->error = search(start, run);
+	start->error = signals_hand_back(start->inherited) ? search(start, run)
+							   : errno;
 	_exit(STATUS_NOT_RUNNABLE);
 }
 
@@ -344,10 +346,15 @@ static pid_t start_command(struct start *start)
 }
 #endif
 
-/* prctl(2), whose wrapper in libc takes more room than the call. */
-static void set_attribute(int attribute, int value)
+/*
+ * prctl(2), whose wrapper in libc takes more room than the call. EINVAL: the
+ * kernel does not know this one, as Linux before 3.4 or what qemu makes of it.
+ */
+static void set_attribute(int attribute, int value, const char *otherwise)
 {
-	(void)syscall(SYS_prctl, attribute, (long)value, 0L, 0L, 0L);
+	if (syscall(SYS_prctl, attribute, (long)value, 0L, 0L, 0L) < 0 &&
+	    errno != EINVAL)
+		log_warning("%s: %s", otherwise, errors_text(errno));
 }
 
 pid_t spawn(const struct options *options, const struct inherited *inherited,
@@ -356,10 +363,13 @@ pid_t spawn(const struct options *options, const struct inherited *inherited,
 	struct start start = { .options = options, .inherited = inherited };
 	pid_t pid;
 
-	/* Not needed as PID 1; there, and before Linux 3.4, no matter. */
-	set_attribute(PR_SET_CHILD_SUBREAPER, 1);
+	/* Not needed as PID 1. */
+	if (getpid() != 1)
+		set_attribute(PR_SET_CHILD_SUBREAPER, 1,
+			      "orphans go to another");
 	if (options->parent_death_signal != 0)
-		set_attribute(PR_SET_PDEATHSIG, options->parent_death_signal);
+		set_attribute(PR_SET_PDEATHSIG, options->parent_death_signal,
+			      "no signal when our parent dies");
 	if (options->mode == MODE_PAUSE) {
 		let_go();
 		return SPAWN_NOBODY;

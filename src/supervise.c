@@ -13,8 +13,8 @@
 #include "supervise.h"
 #include "terminal.h"
 
-/* How often we look after processes whose end nobody tells us; in ns. */
-#define STRANGERS_INTERVAL (20 * SIGNALS_MS)
+/* After what time we look again, where nobody tells us of an end; in ns. */
+#define LOOK_INTERVAL (20 * SIGNALS_MS)
 
 /*
  * When we look what the cgroup has counted so far; in ns. It takes longer than
@@ -32,15 +32,13 @@ struct supervisor {
 	siginfo_t held;  /* what came with the signal that is held back */
 	signals_set got; /* the set of signals that we know COMMAND got */
 	int oom_kills;   /* of our cgroup, soon after COMMAND's start */
-	bool strangers;  /* of all the rest none is our child */
+	bool look_again; /* nobody tells us of an end that is to come, or was */
 };
 
 static bool send_with_value(pid_t pid, int signum, const siginfo_t *value)
 {
-	if (signals_queue(pid, signum, value))
-		return true;
-	/* EAGAIN: no room for the value; the signal itself needs none. */
-	return errno == EAGAIN && kill(pid, signum) == 0;
+	/* There may be no room for the value; the signal itself needs none. */
+	return signals_queue(pid, signum, value) || kill(pid, signum) == 0;
 }
 
 static bool send(const struct supervisor *supervisor,
@@ -52,7 +50,12 @@ static bool send(const struct supervisor *supervisor,
 	case TARGET_EVERYTHING:
 		return processes_signal(pid, actions->signum, actions->wake);
 	case TARGET_GROUP:
-		return kill(-pid, actions->signum) == 0;
+		if (kill(-pid, actions->signum) == 0)
+			return true;
+		/* COMMAND may have moved to another group, or seccomp(2) did
+		 * not let it have one; what is ours is for its group alone. */
+		return info && errno == ESRCH &&
+		       kill(pid, actions->signum) == 0;
 	case TARGET_COMMAND:
 		if (info && info->si_code == SI_QUEUE)
 			return send_with_value(pid, actions->signum, info);
@@ -254,7 +257,8 @@ static void collect_named(struct supervisor *supervisor, const siginfo_t *info)
 
 /*
  * Collects every dead child, for however many of them one SIGCHLD stood.
- * Returns whether a child is left.
+ * Returns whether a child is left. seccomp(2) may forbid either call: then that
+ * is not known, or a dead one stays, and we are to look again.
  */
 static bool reap(struct supervisor *supervisor)
 {
@@ -263,10 +267,13 @@ static bool reap(struct supervisor *supervisor)
 
 	do {
 		dead.si_pid = 0;
-		if (waitid(P_ALL, 0, &dead, dead_now) < 0)
-			return false;
-		/* seccomp(2) may forbid wait4; then there is no end to it. */
+		if (waitid(P_ALL, 0, &dead, dead_now) < 0) {
+			supervisor->look_again =
+				errno != ECHILD || supervisor->command != 0;
+			return supervisor->look_again;
+		}
 	} while (dead.si_pid != 0 && collect(supervisor, &dead));
+	supervisor->look_again = dead.si_pid != 0;
 	return true;
 }
 
@@ -298,10 +305,10 @@ static void look_after_children(struct supervisor *supervisor)
 	if (lifecycle->phase == PHASE_RUNNING &&
 	    lifecycle->options->mode == MODE_GROUP)
 		notice_stop(supervisor);
-	if (lifecycle->phase != PHASE_LEFT)
+	if (lifecycle->phase != PHASE_LEFT || children)
 		return;
-	supervisor->strangers = !children && processes_left();
-	if (!children && !supervisor->strangers) {
+	supervisor->look_again = processes_left();
+	if (!supervisor->look_again) {
 		const struct event event = { .kind = EVENT_NOTHING_LEFT };
 
 		handle(supervisor, &event, NULL);
@@ -317,8 +324,8 @@ static int64_t time_left(const struct supervisor *supervisor)
 
 	if (deadline != LIFECYCLE_NEVER)
 		left = deadline - signals_clock();
-	if (supervisor->strangers && left > STRANGERS_INTERVAL)
-		left = STRANGERS_INTERVAL;
+	if (supervisor->look_again && left > LOOK_INTERVAL)
+		left = LOOK_INTERVAL;
 	if (supervisor->oom_kills == OOM_KILLS_UNREAD && left > OOM_KILLS_AFTER)
 		left = OOM_KILLS_AFTER;
 	if (left == LIFECYCLE_NEVER)
@@ -338,7 +345,7 @@ static bool wait_for_event(struct supervisor *supervisor)
 	else if (signals_wait(&info, left)) {
 		if (info.si_signo != SIGCHLD) {
 			forward(supervisor, &info);
-			return false;
+			return supervisor->look_again;
 		}
 		collect_named(supervisor, &info);
 	} else if (supervisor->oom_kills == OOM_KILLS_UNREAD)

@@ -24,8 +24,9 @@ void terminal_give_up(void)
 	before = signals_pending();
 	if (ioctl(STDIN_FILENO, TIOCNOTTY) < 0)
 		return;
-	while (signals_take(raised & ~before, &own))
-		; /* one or both */
+	/* Both, and once more for a call that fails. */
+	for (int i = 0; i < 3; i++)
+		(void)signals_take(raised & ~before, &own);
 	for (size_t i = 0; i < sizeof(job_stop) / sizeof(job_stop[0]); i++) {
 		if (before & SIGNALS_BIT(job_stop[i]))
 			(void)kill(leader, job_stop[i]);

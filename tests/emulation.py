@@ -11,6 +11,7 @@ LEFT_OUT = {
     "vfork(2) is fork(2): nobody tells us that execve(2) has failed": """
         test_a_line_stays_a_line_whatever_the_name_holds
         test_a_long_name_does_not_make_a_long_line
+        test_command_does_not_start_with_a_setting_of_ours
         test_command_line_in_one_word_is_told_of_it
         test_command_that_does_not_run_is_127_or_126
         test_corrupted_real_program_makes_no_false_claim
@@ -54,6 +55,9 @@ LEFT_OUT = {
         test_job_control_of_a_shell_inside_works: session
         test_signal_before_the_hand_off_is_not_lost_in_it
         test_stop_signal_before_the_hand_off_is_not_lost_in_it
+        """,
+    "prctl(2) knows no child subreaper": """
+        test_what_the_kernel_does_not_do_for_us_is_said
         """,
     "mask and dispositions are what qemu makes of them": """
         test_command_has_the_signal_mask_and_ignored_signals_we_were_started_with

@@ -115,6 +115,20 @@ def test_signal_reaches_commands_group_once_and_nobody_else(
             for name, lines in said().items()} == HEARD
 
 
+JOIN = """import os, sys
+os.setpgid(0, os.getpgid(os.getppid()))
+os.execv(sys.argv[1], sys.argv[1:])"""
+
+
+def test_signal_reaches_a_command_that_has_left_its_group_empty(start, helper):
+    started = start("-g", "python3", "-c", JOIN, helper("reporter"),
+                    start_new_session=True)
+    started.expect("ready")
+    assert os.getpgid(started.command) == os.getpgid(started.pid)
+    started.send(*PASSED_ON)
+    started.expect_signals(*PASSED_ON)
+
+
 def test_job_stop_arrives_as_itself(start, helper):
     started = start("-g", helper("reporter"))
     started.expect("ready")

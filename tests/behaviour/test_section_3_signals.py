@@ -228,11 +228,12 @@ def test_value_of_a_rewritten_signal_is_kept(start, helper):
     assert started.expect(rb"10 -1 \d+ 1234\n")
 
 
-def test_value_that_finds_no_room_is_lost_but_the_signal_is_not(start, helper):
+@pytest.mark.parametrize("error", ["EAGAIN", "ENOSYS"])
+def test_value_that_finds_no_room_is_lost_but_the_signal_is_not(start, helper, error):
     """RLIMIT_SIGPENDING, sigqueue(3): made up, since it does not bind others."""
     started = start("-c", helper("reporter"), before=[
         "strace", "-qq", "-o", "/dev/null", "-e", "trace=rt_sigqueueinfo",
-        "-e", "inject=rt_sigqueueinfo:error=EAGAIN"])
+        "-e", f"inject=rt_sigqueueinfo:error={error}"])
     started.expect("ready")
     ours, = children(started.pid)
     sigqueue(ours, 40, 1234)

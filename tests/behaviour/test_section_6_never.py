@@ -4,11 +4,12 @@ sections that they come from; here is what grows, and what leaks."""
 import os
 import signal
 import subprocess
+import time
 
 import pytest
 
 from conftest import (children, maps_other_users, state, status_field,
-                      wait_until)
+                      wait_until, waits_for_good)
 
 LOOK = """if True:
     import ctypes, os
@@ -103,10 +104,10 @@ def test_system_call_that_fails_does_not_end_us(start, helper, mode, call, how):
     assert started.status() == 128 + signal.SIGKILL
 
 
-def failing(call):
-    """Made up, too: for good."""
-    return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
-            "-e", f"inject={call}:error=EPERM"]
+def failing(call, *options, when="1+", error="EPERM", trace="/dev/null"):
+    """Made up, too: for good, if it does not say when."""
+    return ["strace", "-qq", *options, "-o", str(trace), "-e", f"trace={call}",
+            "-e", f"inject={call}:error={error}:when={when}"]
 
 
 def test_where_no_signal_can_be_waited_for_the_end_is_seen(start, helper, mode):
@@ -116,6 +117,85 @@ def test_where_no_signal_can_be_waited_for_the_end_is_seen(start, helper, mode):
     command, = children(ours)
     os.kill(command, signal.SIGKILL)
     assert started.status() == 128 + signal.SIGKILL
+
+
+def test_where_no_signal_can_be_waited_for_we_are_not_busy(
+        start, helper, mode, tmp_path):
+    trace = tmp_path / "trace"
+    started = start(*mode, helper("reporter"),
+                    before=failing("rt_sigtimedwait", trace=trace))
+    started.expect("ready")
+
+    def after(count):
+        wait_until(lambda: trace.read_text().count("INJECTED") >= count, "our waits")
+        return time.monotonic()
+    assert -after(10) + after(30) > 0.2, "busy"
+
+
+def test_child_that_could_not_be_collected_is_so_without_a_new_one(
+        start, mode, tmp_path):
+    started = start(*mode, "sh", "-c", "(true &); echo ready; exec sleep 60",
+                    before=failing("wait4", when="1..5"))
+    started.expect("ready")
+    ours, = children(started.pid)
+    wait_until(lambda: len(children(ours)) == 1, "the orphan's end")
+
+
+def test_wait_all_is_not_misled_by_a_look_that_fails(start, mode, tmp_path):
+    """It fails some times, and then works again."""
+    trace = tmp_path / "trace"
+    started = start(*mode, "-W", "sh", "-c", "sleep 60 & echo ready; exec sleep 60",
+                    before=failing("waitid", when="1..60", trace=trace))
+    started.expect("ready")
+    ours, = children(started.pid)
+    command, = children(ours)
+    os.kill(command, signal.SIGKILL)
+    wait_until(lambda: state(ours) in "XZ" or command not in children(ours),
+               "COMMAND's end")
+    before = trace.read_text().count("INJECTED")
+    wait_until(lambda: state(ours) in "XZ" or
+               trace.read_text().count("INJECTED") > before + 1, "another look")
+    assert state(ours) not in "XZ", "we have ended"
+    for pid in children(ours):
+        os.kill(pid, signal.SIGKILL)
+    assert started.status() == 128 + signal.SIGKILL
+
+
+@pytest.mark.parametrize("options, call", [([], "setsid"), (["-g"], "setpgid")])
+def test_command_that_cannot_have_a_group_gets_the_signals(
+        start, helper, options, call):
+    started = start(*options, helper("reporter"), before=failing(call, "-f"))
+    started.expect("ready")
+    ours, = children(started.pid)
+    os.kill(ours, signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+
+
+def test_hangup_of_our_own_is_taken_back_though_a_call_fails(start, helper):
+    started = start(helper("reporter"), terminal=True, before=failing(
+        "rt_sigtimedwait", "-D", when="1"))
+    started.expect("ready")
+    started.send(signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+
+
+@pytest.mark.parametrize("call", ["rt_sigprocmask", "rt_sigaction"])
+def test_command_does_not_start_with_a_setting_of_ours(run, helper, mode, call):
+    """Of the child it is the first call; of us, who were gate, it is not."""
+    result = run(*mode, "echo", "started", before=[
+        *failing(call, "-f", when="1"), "sh", "-c", 'exec "$@" 3</dev/null', "sh",
+        helper("gate"), "3"])
+    assert result.returncode == 126
+    assert result.stderr == "[dumb-init] echo: Operation not permitted\n"
+    assert result.stdout == ""
+
+
+def test_what_the_kernel_does_not_do_for_us_is_said(run):
+    result = run("-p", "TERM", "true", before=failing("prctl"))
+    assert result.stderr.splitlines() == [
+        "[dumb-init] orphans go to another: Operation not permitted",
+        "[dumb-init] no signal when our parent dies: Operation not permitted"]
+    assert result.returncode == 0
 
 
 def test_where_there_is_no_clock_no_time_is_up(start, helper, mode):
@@ -150,6 +230,8 @@ def test_nothing_grows_with_signals_and_orphans(start, mode, place):
             started.send(signal.SIGURG)  # Of which nobody takes notice.
         started.expect("made")
         wait_until(lambda: len(children(started.pid)) == 1, "their ends")
+        # It has looked at its cgroup by then, which takes a page that is kept.
+        wait_until(lambda: waits_for_good(started.pid), "idleness")
         return memory(started.pid), sorted(os.listdir(f"/proc/{started.pid}/fd"))
 
     before = orphans_and_signals(50)
