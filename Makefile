@@ -8,6 +8,7 @@
 # make test-packages  what packaging/targets.mk makes for other machines
 # make bench      what it costs, beside other inits: docs/benchmarks.md
 # make fuzz       what we read, with libFuzzer; FUZZ_SECONDS=60 each
+# make faults     each system call fails, with each errno: docs/reliability.md
 # make privilege  what we hold, and what we would not give up
 # make analysis   static analysis, and valgrind
 # make install    into $(DESTDIR)$(PREFIX); install-links: its other names, too
@@ -201,6 +202,20 @@ bench:
 	@$(MUSL) -s
 	@bench/run $(BUILD) $(ROUNDS)
 
+# Below a PID 1 which collects what a fault leaves behind. With FAULTS=EPERM, say,
+# only those whose line has that in it. With PAGE=docs/reliability.md its section
+# on that is written anew, from all.
+faults:
+	@tools/need gcc libc6-dev musl-tools python3 python3-psutil strace
+	@$(MUSL) -s
+	@$(GLIBC) -s helpers
+	@PYTHONPATH=tests PYTHONDONTWRITEBYTECODE=1 \
+		tools/in-pid-namespace tests/reaper tests/faults/run \
+		$(BUILD)/musl/dumb-init $(BUILD)/glibc/helpers \
+		$(BUILD)/faults.md "$(FAULTS)"
+	@$(if $(filter command,$(origin PAGE)),$(if $(FAULTS),,tools/section \
+		$(PAGE) faults <$(BUILD)/faults.md))
+
 # With PAGE=docs/reliability.md its section on that is written anew.
 analysis:
 	@tools/need gcc libc6-dev libcmocka-dev clang clang-tidy clang-tools \
@@ -237,6 +252,6 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: install install-links demo test test-engines units run-units helpers \
-	behaviour compare bench fuzz analysis privilege format clean
+	behaviour compare bench fuzz faults analysis privilege format clean
 
 include packaging/targets.mk

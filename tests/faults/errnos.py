@@ -1,0 +1,49 @@
+"""What the manual pages, section 2 of man-pages 6.03, name under ERRORS."""
+
+FILES = "EACCES EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR"
+WAIT = "ECHILD EINTR EINVAL EAGAIN ESRCH"
+MMAP = "EACCES EAGAIN EBADF EEXIST EINVAL ENFILE ENODEV ENOMEM EOVERFLOW EPERM ETXTBSY"
+
+PAGES = {
+    "sigprocmask": (["rt_sigprocmask"], "EFAULT EINVAL"),
+    "sigaction": (["rt_sigaction"], "EFAULT EINVAL"),
+    "sigpending": (["rt_sigpending"], "EFAULT"),
+    "sigwaitinfo": (["rt_sigtimedwait"], "EAGAIN EINTR EINVAL"),
+    "rt_sigqueueinfo": (["rt_sigqueueinfo"], "EAGAIN EINVAL EPERM ESRCH"),
+    "ioctl": (["ioctl"], "EBADF EFAULT EINVAL ENOTTY"),
+    "prctl": (["prctl"], "EACCES EBADF EBUSY EFAULT EINVAL ENODEV ENXIO EOPNOTSUPP "
+                         "EPERM ERANGE"),
+    "fork": (["vfork"], "EAGAIN ENOMEM ENOSYS"),
+    "clone": (["clone"], "EAGAIN EINVAL ENOMEM ENOSPC EPERM EUSERS"),
+    "chdir": (["chdir"], FILES + " EFAULT EBADF"),
+    "close_range": (["close_range"], "EINVAL EMFILE ENOMEM ENOSYS"),
+    "wait": (["waitid", "wait4"], WAIT),
+    "kill": (["kill"], "EINVAL EPERM ESRCH"),
+    "clock_getres": (["clock_gettime"], "EACCES EFAULT EINVAL ENODEV EOPNOTSUPP EPERM"),
+    "open": (["open", "openat"], FILES + " EBADF EBUSY EDQUOT EEXIST EFAULT EFBIG "
+             "EINTR EINVAL EISDIR EMFILE ENFILE ENODEV ENOSPC ENXIO EOPNOTSUPP "
+             "EOVERFLOW EPERM EROFS ETXTBSY EAGAIN"),
+    "read": (["read"], "EAGAIN EBADF EFAULT EINTR EINVAL EIO EISDIR"),
+    "close": (["close"], "EBADF EINTR EIO ENOSPC EDQUOT"),
+    "fcntl": (["fcntl"], "EACCES EAGAIN EBADF EBUSY EDEADLK EFAULT EINTR EINVAL "
+              "EMFILE ENOLCK ENOTDIR EPERM"),
+    "getdents": (["getdents64"], "EBADF EFAULT EINVAL ENOENT ENOTDIR"),
+    "readlink": (["readlink"], FILES + " EBADF EFAULT EINVAL"),
+    "mmap": (["mmap", "munmap"], MMAP),
+    "access": (["access"], FILES + " EBADF EFAULT EINVAL EPERM EROFS ETXTBSY"),
+    "pidfd_open": (["pidfd_open"], "EINVAL EMFILE ENFILE ENODEV ENOMEM ESRCH"),
+    "pidfd_send_signal": (["pidfd_send_signal"], "EBADF EINVAL EPERM ESRCH"),
+    "poll": (["poll"], "EFAULT EINTR EINVAL ENOMEM"),
+    "write": (["write"], "EAGAIN EBADF EDESTADDRREQ EDQUOT EFAULT EFBIG EINTR EINVAL "
+              "EIO ENOSPC EPERM EPIPE"),
+    "getpgid": (["getsid", "getpgid"], "EPERM ESRCH"),
+    "setsid": (["setsid"], "EPERM"),
+    "setpgid": (["setpgid"], "EACCES EINVAL EPERM ESRCH"),
+    "execve": (["execve"], FILES + " E2BIG EAGAIN EFAULT EINVAL EISDIR ELIBBAD EMFILE "
+               "ENFILE ENOEXEC EPERM ETXTBSY"),
+}
+
+# What a filter of a container says, seccomp(2), is added to each.
+FILTER = {"EPERM", "ENOSYS"}
+ERRNOS = {call: sorted({*errnos.split()} | FILTER)
+          for calls, errnos in PAGES.values() for call in calls}

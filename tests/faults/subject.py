@@ -1,0 +1,162 @@
+"""An init whose system calls are made to fail, and its COMMAND."""
+
+import collections
+import fcntl
+import os
+import pathlib
+import re
+import select
+import signal
+import subprocess
+import tempfile
+import termios
+import time
+
+from watch import children, wait_until
+
+LIMIT = 10  # seconds, for what comes at once when all is well
+NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+# rt_sigtimedwait(2) with no timeout, as proc(5) has it in /proc/PID/syscall.
+WAITS_FOR_GOOD = r"\d+ (0x[0-9a-f]{5,} ){2}0x0 0x8 "
+
+# left: after COMMAND's end it waits for the rest. killed: COMMAND is, by SIGKILL.
+Options = collections.namedtuple("Options", "words pid1 terminal left killed",
+                                 defaults=[False, False, False, False])
+
+
+class Subject:
+    """An init behind a gate; once that is open, its COMMAND too."""
+
+    def __init__(self, options, init, helpers):
+        self.options = options
+        self.pause = "--pause" in options.words
+        self.strace = None
+        self.text = b""  # what COMMAND says, and how often it was sent what
+        self.at_end = False
+        self.sent = collections.Counter()
+        self.trace = tempfile.NamedTemporaryFile(mode="r", errors="replace")
+        self.errors = tempfile.TemporaryFile()
+        self.terminal = os.openpty() if options.terminal else ()
+        self.popen = self.start(init, helpers)
+        self.pid = self.popen.pid
+        if options.pid1:
+            self.pid = wait_until(lambda: children(self.popen.pid), "unshare")[0]
+        wait_until(lambda: pathlib.Path(f"/proc/{self.pid}/comm").read_text()
+                   == "gate\n", "the gate")
+
+    def start(self, init, helpers):
+        gate, self.gate = os.pipe()
+        words = [f"{helpers}/gate", str(gate), init, *self.options.words]
+        if self.pause:
+            words = ["sh", "-c", f'{helpers}/orphaner & exec "$@"', "sh", *words]
+        else:
+            words += [f"{helpers}/orphaner"]
+        popen = subprocess.Popen(
+            [*NAMESPACE * self.options.pid1, *words], pass_fds=[gate],
+            stdin=self.terminal[1] if self.terminal else subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=self.errors, start_new_session=True,
+            preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            if self.terminal else None)
+        os.close(gate)
+        return popen
+
+    def open_gate(self):
+        os.close(self.gate)
+        self.gate = None
+
+    def attach(self, *options):
+        """Traces it from here on."""
+        self.strace = subprocess.Popen(
+            ["strace", *options, "-e", "signal=none", "-o", self.trace.name, "-p",
+             str(self.pid)], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        if b"attached" not in self.strace.stderr.readline():
+            raise RuntimeError("strace cannot attach")
+
+    def detach(self):
+        if self.strace:
+            self.strace.terminate()
+            self.strace.communicate()
+            self.strace = None
+
+    def inject(self, call, errno, when, follow):
+        self.attach(*["-f"] * follow, "-e", f"trace={call}", "-e",
+                    f"inject={call}:error={errno}:when={when}")
+
+    def injected(self):
+        """How many calls were made to fail so far."""
+        text = pathlib.Path(self.trace.name).read_text(errors="replace")
+        return text.count("(INJECTED)")
+
+    def said(self):
+        """The init's lines."""
+        return os.pread(self.errors.fileno(), 1 << 20, 0).decode().splitlines()
+
+    def send(self, pid, signum):
+        self.sent[str(int(signum))] += 1
+        os.kill(pid, signum)
+
+    def listen(self, limit):
+        """Waits for COMMAND to say more. Returns whether it did."""
+        if not select.select([self.popen.stdout], [], [], limit)[0]:
+            return False
+        data = os.read(self.popen.stdout.fileno(), 4096)
+        self.text += data
+        self.at_end = data == b""
+        return not self.at_end
+
+    def lines(self):
+        """How often COMMAND has said what."""
+        return collections.Counter(
+            line.decode() for line in self.text.splitlines(keepends=True)
+            if line.endswith(b"\n"))
+
+    def heard(self, word, until=lambda: False, limit=LIMIT):
+        """Whether COMMAND says this word, as often as it was sent it."""
+        deadline = time.monotonic() + limit
+        wanted = max(1, self.sent[word])
+        while self.lines()[word + "\n"] < wanted:
+            left = deadline - time.monotonic()
+            if left < 0 or until() or (self.popen.poll() is not None
+                                       and not self.listen(0)):
+                return False
+            self.listen(min(left, 0.02))
+        return True
+
+    def ended(self, limit=LIMIT):
+        """Its status, or None."""
+        if self.popen.poll() is not None:
+            return self.popen.returncode
+        with os.fdopen(os.pidfd_open(self.popen.pid)) as process:
+            if not select.select([process], [], [], limit)[0]:
+                return None
+        return self.popen.wait()
+
+    def is_idle(self):
+        """Or has ended."""
+        try:
+            text = pathlib.Path(f"/proc/{self.pid}/syscall").read_text()
+        except OSError:
+            return True
+        return re.match(WAITS_FOR_GOOD, text) is not None
+
+    def find_command(self):
+        """The PID of COMMAND; in a pause, of who makes orphans in its place."""
+        return next((pid for pid in children(self.pid) if "orphaner" in pathlib.Path(
+            f"/proc/{pid}/cmdline").read_text()), None)
+
+    def tidy(self):
+        """Everything is killed."""
+        if self.gate is not None:
+            os.close(self.gate)
+        for pid in [*children(self.pid), self.pid, self.popen.pid]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # what has ended; PIDs are not used again so soon
+        self.detach()
+        self.popen.wait()
+        self.popen.stdout.close()
+        for each in self.terminal:
+            os.close(each)
+        self.errors.close()
+        self.trace.close()

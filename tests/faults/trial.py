@@ -1,0 +1,313 @@
+"""One fault: what comes of a system call that is made to fail."""
+
+import collections
+import ctypes
+import os
+import re
+import signal
+import time
+
+from subject import LIMIT
+from watch import children, state, wait_until
+
+# when: "once", the number-th of its calls; or "always", from that one on.
+Case = collections.namedtuple("Case", "options phase call errno when number last")
+
+PHASES = ["start", "child", "settle", "run", "end"]
+
+SOON = 0.5  # seconds, for what does not come as long as the call fails
+HELD = 1    # seconds, for an end that does not come so
+STATUS = 7  # what COMMAND ends with
+BUSY = 20   # failed calls in 50 ms; one that we wait for fails every 20 ms
+
+NOTHING = "no difference"
+REFUSED = "a warning: that signal is refused"
+GONE = "its target is said to be gone: that signal is lost"
+LATE = "signals wait until it works again"
+LATE_END = "ends once it works again"
+WARNED = "a warning"
+ELSEWHERE = "a warning: orphans go to another"
+UNKNOWN = "as on a kernel without it, Linux < 3.4: no warning"
+UNENDED = "a warning: what is left is not ended"
+ALONE = "nobody is said to be left: ends"
+TERMINAL = "COMMAND gets the SIGHUP and SIGCONT of our terminal, too"
+REFUSES = ("kill", "pidfd_send_signal", "rt_sigqueueinfo")
+TWICE = "the signal of a key comes twice"
+
+
+class Bad(Exception):
+    """An outcome that is not to be."""
+
+
+class Trial:
+    """A case, as it is tried on a subject."""
+
+    def __init__(self, case, subject):
+        self.case = case
+        self.subject = subject
+        self.command = None
+        self.works = False  # again, what has failed always
+        self.late = []      # signals that did not come
+        self.notes = set()
+
+    def is_always(self, *calls):
+        return self.case.when == "always" and self.case.call in calls
+
+    def is_lie(self):
+        return self.case.errno == "ESRCH" and self.case.call in (
+            "kill", "pidfd_open", "pidfd_send_signal")
+
+    def outcome(self):
+        """In words; None if the call was not made. Raises Bad."""
+        case, subject = self.case, self.subject
+        if case.phase in ("start", "child", "settle"):
+            self.inject()
+        subject.open_gate()
+        if not self.is_up():
+            return self.refusal()
+        if case.phase in ("run", "end"):
+            self.inject()
+            wait_until(self.is_affected, "idleness")
+        self.command = wait_until(subject.find_command, "COMMAND")
+        self.events()
+        if case.phase != "end":
+            self.never_busy()
+            if case.when == "always":
+                subject.detach()
+                self.works = True
+            self.all_is_well()
+        self.end()
+        self.never_strange()
+        subject.detach()
+        if not subject.injected():
+            return None
+        if case.call == "prctl" and not self.notes:
+            raise Bad("not a word of that")
+        if len(self.notes) > 1:
+            self.notes.discard(WARNED)  # the other note says of which
+        return "; ".join(sorted(self.notes)) or NOTHING
+
+    def inject(self):
+        case = self.case
+        when = str(case.number)
+        if case.when == "always":
+            when += f"..{case.last}" if case.last else "+"
+        self.subject.inject(case.call, case.errno, when, case.phase == "child")
+
+    def is_affected(self):
+        at_once = self.case.call == "rt_sigtimedwait" and self.case.number == 1
+        return self.subject.injected() > 0 or (not at_once and self.subject.is_idle())
+
+    def is_up(self):
+        """Whether COMMAND runs, and the init waits. False if that has ended."""
+        subject = self.subject
+        busy = self.is_always("rt_sigtimedwait", "waitid")
+        if not subject.heard("ready"):
+            return False
+        if subject.lines()["blocked\n"]:
+            raise Bad("COMMAND starts with signals blocked")
+        wait_until(lambda: subject.popen.poll() is not None or subject.is_idle()
+                   or (busy and subject.injected() > 0), "idleness")
+        return subject.popen.poll() is None
+
+    def refusal(self):
+        subject = self.subject
+        status = subject.ended()
+        lines = subject.said()
+        if status is None:
+            raise Bad("hangs at the start")
+        if status not in (1, 126, 127):
+            raise Bad(f"ended with {status}: {lines}")
+        if not lines or not all(re.match(r"\[dumb-init\] .", line) for line in lines):
+            raise Bad(f"said {lines}")
+        if not subject.pause:
+            while subject.listen(LIMIT):
+                pass
+            if subject.text or not subject.at_end:
+                raise Bad("a process was started all the same")
+        return f"status {status}, and a line that says why"
+
+    def send(self, signum, value):
+        subject = self.subject
+        if subject.popen.poll() is not None:
+            raise Bad(f"ended early, with {subject.popen.returncode}")
+        if value is None:
+            subject.send(subject.pid, signum)
+        else:
+            subject.sent[str(int(signum))] += 1
+            ctypes.CDLL(None).sigqueue(subject.pid, int(signum), ctypes.c_void_p(value))
+
+    def is_refused(self, signum):
+        line = f"cannot pass {signal.Signals(signum).name} on"
+        return self.case.call in REFUSES and any(
+            line in each for each in self.subject.said())
+
+    def is_hopeless(self, signum):
+        """Returns what tells, while it is called, whether a signal does not come."""
+        before = self.subject.injected()
+        failed = []  # when that was seen
+        slow = not self.works and (
+            self.is_lie() or self.is_always("rt_sigtimedwait", "clock_gettime"))
+
+        def hopeless():
+            if slow and self.subject.injected() > before:
+                failed.append(time.monotonic())
+            return self.is_refused(signum) or (
+                failed and time.monotonic() - failed[0] > SOON)
+        return hopeless
+
+    def pass_on(self, signum, value=None):
+        """A signal, and what becomes of it. Returns whether it has come."""
+        self.send(signum, value)
+        if self.subject.pause:
+            return True
+        word = str(int(signum))
+        if self.subject.heard(word, self.is_hopeless(signum)):
+            return True
+        if self.works:
+            raise Bad(f"{signum.name} is lost though it works again")
+        if self.is_refused(signum):
+            self.notes.add(REFUSED)
+        elif self.is_lie():
+            self.notes.add(GONE)
+        elif self.case.when == "always":
+            self.notes.add(LATE)
+            self.late.append(signum)
+        else:
+            raise Bad(f"{signum.name} is lost")
+        return False
+
+    def orphan(self, signum=signal.SIGUSR2):
+        """Three that end at once, or one that stays."""
+        self.subject.send(self.command, signum)
+        if not self.subject.heard(str(int(signum))):
+            raise Bad("COMMAND does not run")
+
+    def events(self):
+        """What calls while COMMAND runs are for."""
+        self.pass_on(signal.SIGUSR1)
+        words = self.subject.options.words
+        if "-dHUP:0.02" in words:
+            self.pass_on(signal.SIGHUP)
+        if "-g" in words:
+            self.pass_on(signal.SIGCONT)
+        if "-c" in words:
+            self.pass_on(signal.SIGRTMIN, value=7)
+        if "-c" in words and self.subject.terminal:
+            self.type_key()
+        self.orphan()
+
+    def type_key(self):
+        """^C goes to the group that both are in."""
+        self.subject.sent["2"] += 1
+        os.write(self.subject.terminal[0], b"\3")
+        if not self.subject.heard("2"):
+            raise Bad("COMMAND is not in our group")
+
+    def never_busy(self):
+        """A lie about who is there is believed only after a while."""
+        deadline = time.monotonic() + 3 * LIMIT
+        while self.case.when == "always":
+            before = self.subject.injected()
+            time.sleep(0.05)
+            if self.subject.injected() - before <= BUSY:
+                return
+            if time.monotonic() > deadline:
+                raise Bad("busy while it fails")
+
+    def all_is_well(self):
+        """What has failed always works again."""
+        subject = self.subject
+        for signum in self.late:
+            if not subject.heard(str(int(signum))):
+                raise Bad(f"{signum.name} is lost")
+        self.no_zombie()
+        self.pass_on(signal.SIGWINCH)
+        self.orphan()
+        self.no_zombie()
+
+    def no_zombie(self):
+        """In a pause it is believed that there is none, until another dies."""
+        believed = self.subject.pause and self.case.errno == "ECHILD"
+        deadline = time.monotonic() + LIMIT
+        while set(children(self.subject.pid)) - {self.command}:
+            if time.monotonic() > deadline:
+                raise Bad("a zombie is left")
+            if believed:
+                self.orphan()
+            time.sleep(0.05 if believed else 0.002)
+
+    def end(self):
+        """COMMAND is asked to end, by us if the init may be deaf."""
+        subject = self.subject
+        if subject.options.left:
+            self.orphan(signal.SIGURG)
+        if subject.pause:
+            self.pass_on(signal.SIGTERM)
+        elif subject.options.killed:
+            os.kill(self.command, signal.SIGKILL)
+        elif self.case.phase == "end":
+            subject.send(self.command, signal.SIGTERM)
+        elif not self.pass_on(signal.SIGTERM):
+            subject.send(self.command, signal.SIGTERM)
+        early = "-W" in subject.options.words and self.end_the_rest()
+        status = subject.ended() if early else self.status()
+        if status is None:
+            raise Bad("does not end")
+        killed = 128 + signal.SIGKILL
+        if status != (0 if subject.pause else killed if subject.options.killed
+                      else STATUS):
+            raise Bad(f"ended with {status}")
+        if (self.case.call, self.case.errno) == ("prctl", "EINVAL"):
+            self.notes.add(UNKNOWN)
+        for line in subject.said():
+            if "orphans go to another" in line:
+                self.notes.add(ELSEWHERE)
+            elif "cannot pass" in line and self.case.call in REFUSES:
+                self.notes.add(REFUSED)
+            elif "ending without" in line:
+                self.notes.add(UNENDED)
+            elif re.search("cannot|could not|no signal when", line):
+                self.notes.add(WARNED)
+
+    def end_the_rest(self):
+        """Returns whether the init has ended before."""
+        subject = self.subject
+        wait_until(lambda: state(self.command) in "XZ", "COMMAND's end")
+        if subject.ended(0.1) is not None:
+            if self.case.errno == "ECHILD":
+                self.notes.add(ALONE)
+            elif self.case.call != "prctl":
+                raise Bad("ended before the rest")
+            return True
+        for pid in children(subject.pid):
+            os.kill(pid, signal.SIGKILL)
+        return False
+
+    def status(self):
+        """What the init ends with, if need be once the call works again."""
+        if self.case.phase != "end":
+            return self.subject.ended()
+        slow = self.is_always("wait4", "waitid", "kill", "rt_sigtimedwait",
+                              "clock_gettime")
+        status = self.subject.ended(HELD if slow else LIMIT)
+        if status is None:
+            self.subject.detach()
+            status = self.subject.ended()
+            self.notes.add(LATE_END)
+        return status
+
+    def never_strange(self):
+        """COMMAND got what it was sent, each once."""
+        subject = self.subject
+        while subject.listen(0):
+            pass
+        got = collections.Counter({word[:-1]: count for word, count
+                                   in subject.lines().items() if word != "ready\n"})
+        strange = got - subject.sent
+        if strange == {"1": 1, "18": 1} and subject.options.terminal:
+            self.notes.add(TERMINAL)
+        elif strange == {"2": 1} and self.case.call == "getpgid":
+            self.notes.add(TWICE)
+        elif strange:
+            raise Bad(f"COMMAND got {dict(strange)}")
