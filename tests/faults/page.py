@@ -17,7 +17,8 @@ set of options:
 
 It makes each fail with each errno that its manual page names, and with EPERM and
 ENOSYS, which a seccomp filter says: {count} faults, in the static musl build on
-{machine}. *Once* is one call of its kind, *always* each from that one on.
+{machine}. *Once* is one call of its kind, each in its turn (in *run* the first
+four); *always* is each from one on.
 
 - *start* is before COMMAND, and *child* is what becomes COMMAND: it runs as if
   nothing had been, or dumb-init ends with 1 or 126 and a line that says why, and no
