@@ -1,11 +1,15 @@
-"""How tests watch processes: for both kinds, tests/behaviour and tests/engines."""
+"""How tests watch processes: those of tests/behaviour, tests/engines, tests/storms."""
 
 import pathlib
+import re
 import time
 
 import psutil
 
 TIMEOUT = 20  # seconds; for what takes milliseconds on an idle machine
+# rt_sigtimedwait(2) with a set, a place for what comes, and no timeout, as proc(5)
+# has it in /proc/PID/syscall: an init that has looked at its cgroup waits so.
+WAITS_FOR_GOOD = r"^[0-9]+ (0x[0-9a-f]{5,} ){2}0x0 0x(8|10) "
 
 
 def wait_until(condition, what="it"):
@@ -40,3 +44,8 @@ def status_field(pid, name):
         if line.startswith(name + ":"):
             return line.partition(":")[2].strip()
     raise KeyError(name)
+
+
+def waits_for_good(pid):
+    text = pathlib.Path(f"/proc/{pid}/syscall").read_text()
+    return re.match(WAITS_FOR_GOOD, text) is not None

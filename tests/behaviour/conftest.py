@@ -8,7 +8,6 @@ and for each mode and place that it names as a fixture:
 
 import os
 import pathlib
-import re
 import select
 import shutil
 import signal
@@ -22,7 +21,8 @@ import pytest
 
 from adapters import ADAPTERS, Adapted, NoSuchOption, words_of
 # Some of these are for the tests, which take them from here.
-from watch import TIMEOUT, children, state, status_field, wait_until
+from watch import (TIMEOUT, WAITS_FOR_GOOD, children, state, status_field, wait_until,
+                   waits_for_good)
 
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 MODES = {"session": [], "group": ["-g"], "single-child": ["-c"]}
@@ -180,16 +180,8 @@ def end_tree(pid):
             pass
 
 
-# rt_sigtimedwait(2) with a set, a place for what comes, and no timeout, as proc(5)
-# has it in /proc/PID/syscall: an init that has looked at its cgroup waits so.
-WAITS_FOR_GOOD = r"^[0-9]+ (0x[0-9a-f]{5,} ){2}0x0 0x(8|10) "
 # COMMAND in a shell waits until its init does.
 AWAIT_INIT = f"until grep -qE '{WAITS_FOR_GOOD}' /proc/$PPID/syscall; do :; done; "
-
-
-def waits_for_good(pid):
-    text = pathlib.Path(f"/proc/{pid}/syscall").read_text()
-    return re.match(WAITS_FOR_GOOD, text) is not None
 
 
 def wait_for_end(popen):

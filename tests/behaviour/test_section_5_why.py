@@ -10,11 +10,11 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 
 import pexpect
 import pytest
 
+import cgroups
 from conftest import AWAIT_INIT, NAMESPACE, TIMEOUT, state, status_field, wait_until
 
 # None of it depends on the C library.
@@ -485,55 +485,6 @@ EATER = ["sh", "-c", 'echo 1000 >/proc/self/oom_score_adj; exec "$@"', "sh",
          sys.executable, "-S", "-c", f"b'x' * {8 * LIMIT}"]
 
 
-def memory_cgroups():
-    """Where one with a limit might be made, and how: the version, the parent."""
-    top = pathlib.Path("/sys/fs/cgroup")
-    for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
-        _, controllers, ours = line.split(":", 2)
-        if "memory" in controllers.split(","):
-            for parent in (top / "memory" / ours[1:], top / "memory"):
-                if (parent / "cgroup.procs").exists():
-                    yield 1, parent
-                    return
-        if not controllers and (top / "cgroup.controllers").exists():
-            parent = top / ours[1:]
-            yield from ((2, each) for each in (parent, *parent.parents)
-                        if each.is_relative_to(top))
-
-
-def make_cgroup(version, parent):
-    """May raise OSError."""
-    if version == 2 and \
-            "memory" not in (parent / "cgroup.subtree_control").read_text().split():
-        (parent / "cgroup.subtree_control").write_text("+memory")
-    made = parent / f"dumb-init-test-{os.getpid()}-{time.monotonic_ns()}"
-    made.mkdir()
-    memory, swap, swap_limit = {
-        1: ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes", LIMIT),
-        2: ("memory.max", "memory.swap.max", 0)}[version]
-    try:
-        (made / memory).write_text(str(LIMIT))
-        if (made / swap).exists():
-            (made / swap).write_text(str(swap_limit))
-        enter = ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(made / "cgroup.procs")]
-        subprocess.run([*enter, "true"], check=True, capture_output=True,
-                       timeout=TIMEOUT)
-    except (OSError, subprocess.CalledProcessError) as error:
-        remove_cgroup(made)
-        raise OSError(str(error)) from error
-    return made, enter
-
-
-def remove_cgroup(made):
-    def removed():
-        try:
-            made.rmdir()
-        except OSError:
-            return False
-        return True
-    wait_until(removed, "the cgroup's end")
-
-
 def is_root_outside():
     """Not of a user namespace only."""
     mapped = pathlib.Path("/proc/self/uid_map").read_text().split()
@@ -543,20 +494,14 @@ def is_root_outside():
 @pytest.fixture
 def cgroup():
     """Runs what follows in a cgroup whose memory is limited."""
-    errors = []
-    for version, parent in memory_cgroups():
-        try:
-            made, enter = make_cgroup(version, parent)
-        except OSError as error:
-            errors.append(f"{parent}: {error.strerror or error}")
-            continue
-        yield enter
-        remove_cgroup(made)
-        return
-    reason = f"no cgroup with a memory limit can be made: {errors}"
-    if os.environ.get("CI") and is_root_outside():
-        pytest.fail(reason)
-    pytest.skip(f"NOT TESTED: {reason}")
+    try:
+        made = cgroups.make("memory", LIMIT)
+    except OSError as error:
+        if os.environ.get("CI") and is_root_outside():
+            pytest.fail(str(error))
+        pytest.skip(f"NOT TESTED: {error}")
+    yield cgroups.enter(made)
+    cgroups.remove(made)
 
 
 @pytest.fixture(params=["pid1", "ordinary", "container", "container, its own names"])
