@@ -9,6 +9,7 @@
 # make bench      what it costs, beside other inits: docs/benchmarks.md
 # make fuzz       what we read, with libFuzzer; FUZZ_SECONDS=60 each
 # make faults     each system call fails, with each errno: docs/reliability.md
+# make soak       storms around PID 1; SOAK_SECONDS=60, SEED=TEXT to repeat one
 # make privilege  what we hold, and what we would not give up
 # make analysis   static analysis, and valgrind
 # make install    into $(DESTDIR)$(PREFIX); install-links: its other names, too
@@ -147,6 +148,10 @@ $(BUILD)/helpers/%: tests/helpers/%.c
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -O1 -static -o $@ $<
 
+$(BUILD)/helpers/%: bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(FLAGS) -O1 -static -o $@ $<
+
 # NAME=PATH for each init that is to be held against the contract.
 INITS = build=$(BUILD)/dumb-init
 PYTEST_ARGS =
@@ -216,6 +221,20 @@ faults:
 	@$(if $(filter command,$(origin PAGE)),$(if $(FAULTS),,tools/section \
 		$(PAGE) faults <$(BUILD)/faults.md))
 
+# Below a PID 1 of its own, with which all that is started ends. The names of storms
+# in STORMS leave out the others.
+SOAK_SECONDS = 60
+soak:
+	@tools/need gcc libc6-dev musl-tools python3 python3-psutil
+	@tools/need user-mode-linux || echo 'The clock will not be set.'
+	@$(MUSL) -s
+	@$(GLIBC) -s helpers $(BUILD)/glibc/helpers/orphans
+	@nice -n 10 tools/in-pid-namespace tests/reaper tests/storms/soak \
+		--init $(INIT) --helpers $(BUILD)/glibc/helpers \
+		--seconds $(SOAK_SECONDS) $(SEED:%=--seed %) \
+		$(if $(filter command,$(origin PAGE)),--page $(PAGE)) $(STORMS)
+soak: INIT = $(BUILD)/musl/dumb-init
+
 # With PAGE=docs/reliability.md its section on that is written anew.
 analysis:
 	@tools/need gcc libc6-dev libcmocka-dev clang clang-tidy clang-tools \
@@ -252,6 +271,6 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: install install-links demo test test-engines units run-units helpers \
-	behaviour compare bench fuzz faults analysis privilege format clean
+	behaviour compare bench fuzz faults soak analysis privilege format clean
 
 include packaging/targets.mk

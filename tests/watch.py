@@ -49,3 +49,8 @@ def status_field(pid, name):
 def waits_for_good(pid):
     text = pathlib.Path(f"/proc/{pid}/syscall").read_text()
     return re.match(WAITS_FOR_GOOD, text) is not None
+
+
+def maps_other_users():
+    """Whether there are other users than ours in this user namespace."""
+    return pathlib.Path("/proc/self/uid_map").read_text().split()[2] != "1"

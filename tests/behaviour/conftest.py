@@ -21,8 +21,8 @@ import pytest
 
 from adapters import ADAPTERS, Adapted, NoSuchOption, words_of
 # Some of these are for the tests, which take them from here.
-from watch import (TIMEOUT, WAITS_FOR_GOOD, children, state, status_field, wait_until,
-                   waits_for_good)
+from watch import (TIMEOUT, WAITS_FOR_GOOD, children, maps_other_users, state,
+                   status_field, wait_until, waits_for_good)
 
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 MODES = {"session": [], "group": ["-g"], "single-child": ["-c"]}
@@ -318,11 +318,6 @@ def shell(init):
     yield terminal
     end_tree(terminal.pid)
     terminal.close(force=True)
-
-
-def maps_other_users():
-    """Whether there are other users than ours in this user namespace."""
-    return pathlib.Path("/proc/self/uid_map").read_text().split()[2] != "1"
 
 
 def names_of(signums):

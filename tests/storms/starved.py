@@ -1,0 +1,54 @@
+"""Memory runs short until something in the cgroup is killed for it (eater.c): that
+is COMMAND and not the init, whose status is 137, and who says why."""
+
+import re
+
+from arena import Skipped, exit_code, running, wait_until, waits_for_good
+import cgroups
+
+NAME = "memory"
+LIMIT = 32 << 20
+ROUNDS = 40
+OPTIONS = [[], ["-g"], ["-c"], ["--grace", "0.2"]]
+LINE = ("[dumb-init] COMMAND was killed by SIGKILL, which we did not pass on: its "
+        "cgroup counted an out-of-memory kill meanwhile")
+
+
+def kills(cgroup):
+    """How many processes were killed for want of memory."""
+    for name in ("memory.events", "memory.oom_control"):
+        if (cgroup / name).exists():
+            return int(re.search(r"^oom_kill (\d+)", (cgroup / name).read_text(),
+                                 re.MULTILINE)[1])
+    raise Skipped("this kernel does not count who is killed for want of memory")
+
+
+def starve(place, cgroup):
+    options = place.random.choice(OPTIONS)
+    with running([place.init, *options, *place.helper("eater")],
+                 before=cgroups.enter(cgroup)) as init:
+        init.hear()
+        # It has looked how many there were before.
+        wait_until(lambda: waits_for_good(init.pid), "our look at the cgroup")
+        init.tell("begin")
+        status = exit_code(init.popen)
+        complaints = init.complaints().replace(
+            "\n[dumb-init] time is up: SIGKILL to everything", "")
+    assert (status, complaints) == (137, LINE), \
+        f"{' '.join(options)}: status {status}: {complaints or 'not a word'}"
+
+
+def storm(place):
+    try:
+        cgroup = cgroups.make("memory", LIMIT)
+    except OSError as error:
+        raise Skipped(str(error)) from error
+    try:
+        before = kills(cgroup)
+        rounds = place.part(ROUNDS, 4)
+        for _ in range(rounds):
+            starve(place, cgroup)
+        killed = kills(cgroup) - before
+    finally:
+        cgroups.remove(cgroup)
+    return {f"times in {LIMIT >> 20} MiB": rounds, "processes killed": killed}

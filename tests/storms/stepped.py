@@ -1,0 +1,47 @@
+"""The clock is set, forward and back, while deadlines run: each is kept as if it were
+not. In a kernel of its own, user-mode Linux, so that this machine's clock stays as it
+is; "steps" is what runs there."""
+
+import json
+import platform
+import shutil
+import subprocess
+
+from arena import ROOT, Skipped
+
+NAME = "clock"
+ROUNDS = 12
+LIMIT = 300  # seconds
+KERNEL = "linux.uml"
+
+
+def boot(place, rounds):
+    """What steps has said."""
+    words = ["/usr/bin/python3", ROOT / "tests/storms/steps", place.init,
+             place.helpers, rounds, place.random.getrandbits(31)]
+    kernel = subprocess.Popen(
+        [KERNEL, "mem=128M", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
+         "con=null", "con0=null,fd:1", "con1=null", "ssl=null", f"init={words[0]}",
+         "--", *map(str, words[1:])],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, errors="replace")
+    try:
+        return kernel.communicate(timeout=LIMIT)[0]
+    finally:
+        kernel.kill()
+        kernel.communicate()
+
+
+def storm(place):
+    if not shutil.which(KERNEL):
+        raise Skipped(f"no user-mode Linux ({KERNEL}) here, {platform.machine()}")
+    rounds = place.part(ROUNDS, 1)
+    said = boot(place, rounds)
+    lines = [line.partition("steps: ")[2] for line in said.splitlines()
+             if "steps: " in line]
+    if not lines:
+        raise Skipped("user-mode Linux does not run here: " +
+                      " ".join(said[-300:].split()))
+    result = json.loads(lines[-1])
+    assert "failed" not in result, result["failed"]
+    return result
