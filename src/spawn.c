@@ -1,10 +1,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +31,7 @@ enum {
 	FIRST_FILE_TO_CLOSE = STDERR_FILENO + 1,
 	CHILD_STACK = 64 * 1024, /* bytes; PATH_MAX and a few calls deep */
 	VARIABLE_MAX = sizeof("WATCHDOG_PID=-2147483648"),
+	QUEUE_SHARE = 16, /* one of so many is not for us */
 };
 
 /*
@@ -317,6 +320,22 @@ static void let_go(void)
 }
 
 /*
+ * Signals that wait for us and those that wait for COMMAND share the room that
+ * its user has, if that is ours: who sends us the next may take the room of the
+ * one that we are passing on. So some of it is not for us. What COMMAND started
+ * with it keeps. Raw calls, for musl would see to threads.
+ */
+static void leave_room_in_queue(void)
+{
+	uint64_t limit[2]; /* the soft one, the hard one */
+
+	if (syscall(SYS_prlimit64, 0, RLIMIT_SIGPENDING, NULL, limit) < 0)
+		return;
+	limit[0] -= limit[0] / QUEUE_SHARE;
+	(void)syscall(SYS_prlimit64, 0, RLIMIT_SIGPENDING, limit, NULL);
+}
+
+/*
  * A child that shares our memory and lets us go on only when it has become
  * COMMAND, or ended: what fork(2) is not, so that nothing can be passed on
  * before there is a COMMAND to take it. Returns its PID, or -1 with errno set.
@@ -391,6 +410,7 @@ pid_t spawn(const struct options *options, const struct inherited *inherited,
 		*status = say_why(&start);
 		return SPAWN_FAILED;
 	}
+	leave_room_in_queue();
 	let_go();
 	return pid;
 }

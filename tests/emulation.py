@@ -75,6 +75,7 @@ LEFT_OUT = {
         test_signal_rewritten_to_0_is_dropped
         test_stop_of_command_alone_is_none_of_ours_without_a_shell
         test_value_of_a_rewritten_signal_is_kept
+        test_what_sigqueue_has_accepted_arrives_though_the_queue_is_full
         """,
     "qemu keeps SIGILL, SIGBUS, SIGFPE, SIGSEGV, 32 and 33 to itself": """
         test_death_that_we_passed_on_is_not_commented: -11-11

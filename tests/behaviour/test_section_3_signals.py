@@ -2,13 +2,15 @@
 
 import ctypes
 import os
+import random
 import signal
 import subprocess
 
 import pytest
 
 from conftest import (ALL_SIGNALS, JOB_STOP, MODES, TIMEOUT, children,
-                      maps_other_users, names_of, state, status_field, wait_until)
+                      maps_other_users, names_of, state, status_field, wait_until,
+                      waits_for_good)
 
 PLAIN = [signum for signum in ALL_SIGNALS if signum not in JOB_STOP]
 
@@ -238,6 +240,37 @@ def test_value_that_finds_no_room_is_lost_but_the_signal_is_not(start, helper, e
     ours, = children(started.pid)
     sigqueue(ours, 40, 1234)
     started.expect(rb"40 0 \d+ \d+\n")
+
+
+def test_what_sigqueue_has_accepted_arrives_though_the_queue_is_full(start, helper,
+                                                                     mode):
+    """It is that of a UID, RLIMIT_SIGPENDING. While COMMAND takes none and we are slow,
+    somebody else takes what room we make."""
+    if not maps_other_users():
+        pytest.skip("NOT TESTED: needs a UID that nobody else has, as root has them")
+    started = start(*mode, helper("reporter"), before=[
+        "setpriv", "--reuid", str(random.randrange(20_000, 60_000)), "--clear-groups",
+        "prlimit", "--sigpending=100:100",
+        "strace", "-qq", "-o", "/dev/null", "-e", "trace=rt_sigqueueinfo,kill",
+        "-e", "inject=rt_sigqueueinfo,kill:delay_enter=2000"])
+    started.expect("ready")
+    ours, = children(started.pid)
+    command, = children(ours)
+    wait_until(lambda: waits_for_good(ours), "our readiness")
+    os.kill(command, signal.SIGSTOP)
+    sent = subprocess.run([helper("flood"), "try", str(ours), "200000", "0", "1"],
+                          check=True, capture_output=True, timeout=TIMEOUT).stdout
+    accepted = int(sent.split()[0])
+    nothing_waits_for(ours)
+    os.kill(command, signal.SIGCONT)
+    nothing_waits_for(command)
+    os.kill(ours, signal.SIGUSR1)
+    heard = started.signals_up_to(signal.SIGUSR1)
+    assert sum(signum >= 32 for signum in heard) == accepted > 0
+
+
+def nothing_waits_for(pid):
+    wait_until(lambda: int(status_field(pid, "ShdPnd"), 16) == 0, "what waits")
 
 
 def test_signal_to_a_command_that_is_gone_is_no_news(start, mode):
