@@ -16,6 +16,7 @@ PAGES = {
     "fork": (["vfork"], "EAGAIN ENOMEM ENOSYS"),
     "clone": (["clone"], "EAGAIN EINVAL ENOMEM ENOSPC EPERM EUSERS"),
     "chdir": (["chdir"], FILES + " EFAULT EBADF"),
+    "getrlimit": (["prlimit64"], "EFAULT EINVAL EPERM ESRCH"),
     "close_range": (["close_range"], "EINVAL EMFILE ENOMEM ENOSYS"),
     "wait": (["waitid", "wait4"], WAIT),
     "kill": (["kill"], "EINVAL EPERM ESRCH"),
