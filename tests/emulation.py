@@ -37,6 +37,7 @@ LEFT_OUT = {
         test_program_that_cannot_be_run_is_126
         test_quiet_says_only_what_ends_us
         test_real_program_for_another_processor_names_both
+        test_script_without_a_shebang_is_126_where_there_is_no_shell
         test_script_with_windows_line_ends_is_told_of_them
         test_script_without_its_interpreter_is_126_since_it_was_found
         test_script_without_its_interpreter_names_it
@@ -62,11 +63,13 @@ LEFT_OUT = {
         test_what_the_kernel_does_not_do_for_us_is_said
         """,
     "mask and dispositions are what qemu makes of them": """
+        test_alarm_of_who_started_us_is_passed_on
         test_command_has_the_signal_mask_and_ignored_signals_we_were_started_with
         test_command_starts_with_the_ignored_signals_that_we_were_started_with
         test_ignored_sighup_stays_ignored
         test_signal_while_command_is_half_started_waits_for_it
         test_signals_are_blocked_before_the_options_are_read
+        test_signals_that_cannot_be_blocked_end_us_before_anything_starts
         """,
     "real-time signals have other numbers: 34 is 32, 64 is 62": """
         test_death_that_we_passed_on_is_not_commented: -35-35

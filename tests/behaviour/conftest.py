@@ -26,6 +26,7 @@ from watch import (TIMEOUT, WAITS_FOR_GOOD, children, maps_other_users, state,
 
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 MODES = {"session": [], "group": ["-g"], "single-child": ["-c"]}
+WITHOUT_CAP_KILL = ["setpriv", "--bounding-set", "-kill", "--inh-caps", "-kill"]
 BASH = ["bash", "--norc", "--noprofile"]
 # Debian's programs of names that we go by too.
 PEERS = {name: f"/usr/bin/{name}" for name in ("tini", "tini-static", "catatonit")}
@@ -143,6 +144,22 @@ def helper(request):
     """Path of a program of tests/helpers."""
     directory = pathlib.Path(request.config.getoption("--helpers")).resolve()
     return lambda name: str(directory / name)
+
+
+@pytest.fixture
+def another():
+    """Runs what follows as another user."""
+    if not maps_other_users():
+        pytest.skip("NOT TESTED: needs a second UID, and this user namespace "
+                    "has but one; run the tests as root")
+    return ["setpriv", "--reuid", "12345", "--clear-groups"]
+
+
+@pytest.fixture
+def unsanitized(init):
+    """A test that denies what AddressSanitizer needs itself."""
+    if b"__asan_" in pathlib.Path(init).read_bytes():
+        pytest.skip("AddressSanitizer does not go on where this is denied")
 
 
 @pytest.fixture

@@ -191,6 +191,21 @@ def test_help_that_nobody_can_read_is_an_error(run, option):
         assert run(option, stdout=full, capture_output=False).returncode == 1
 
 
+def test_help_that_is_cut_off_is_an_error(run, tmp_path):
+    with open(tmp_path / "help", "w", encoding="ascii") as file:
+        result = run("-h", stdout=file, capture_output=False,
+                     before=["prlimit", "--fsize=1000"])
+    assert (result.returncode, (tmp_path / "help").stat().st_size) == (1, 1000)
+
+
+@pytest.mark.parametrize("option", ["-h", "-V", "-l"])
+def test_words_behind_help_are_not_read(run, option):
+    alone = run(option).stdout
+    for words in ([option + "x"], [option, "--nonsense"]):
+        result = run(*words)
+        assert (result.returncode, result.stdout, result.stderr) == (0, alone, "")
+
+
 def session_of_command(run, **environment):
     """Whether COMMAND led a session of its own."""
     script = "read -r pid _ _ _ _ session _ </proc/self/stat; echo $pid $session"

@@ -272,6 +272,28 @@ def test_script_without_a_shebang_is_run_by_the_shell(run, mode, tmp_path):
     assert (result.stdout, result.returncode) == (f"{script} has a b\n", 3)
 
 
+def test_script_without_a_shebang_is_126_where_there_is_no_shell(run, tmp_path):
+    program(tmp_path / "bare", "exit 3\n")
+    path = {"PATH": f"{os.environ['PATH']}:{tmp_path}"}
+    result = run("bare", env=os.environ | path, before=[
+        "unshare", "--mount", "sh", "-c",
+        'mount --bind /dev/null "$(realpath /bin/sh)" && exec "$0" "$@"'])
+    assert result.returncode == 126
+    assert says(result, "bare", errno.ENOEXEC)
+
+
+@pytest.mark.usefixtures("unsanitized")
+@pytest.mark.parametrize("call", ["rt_sigprocmask", "rt_sigaction"])
+def test_signals_that_cannot_be_blocked_end_us_before_anything_starts(run, call):
+    """Made up: seccomp(2) may forbid it."""
+    result = run("echo", "started", before=[
+        "strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+        "-e", f"inject={call}:error=EPERM"])
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == \
+        "[dumb-init] cannot block signals: Operation not permitted\n"
+
+
 def test_no_process_to_be_had_is_1(run):
     """RLIMIT_NPROC does not bind root, so the kernel's refusal is made up."""
     result = run("true", before=["strace", "-qq", "-o", "/dev/null", "-e",

@@ -231,6 +231,24 @@ def run_in(shell, words):
     return ours, command
 
 
+def test_hangup_of_a_shell_that_has_died_reaches_command_once(shell, helper, tmp_path):
+    """The kernel tells its job in the foreground: COMMAND and us, if it is in our
+    group."""
+    said = tmp_path / "said"
+    ours, _ = run_in(shell, "$INIT -c sh -c 'echo running; "
+                            f"exec {helper('reporter')} >{said}'")
+    try:
+        wait_until(lambda: said.exists() and "ready" in said.read_text(), "reporter")
+        os.kill(shell.pid, signal.SIGKILL)
+        wait_until(lambda: "\n1 " in said.read_text(), "SIGHUP")
+        os.kill(ours, signal.SIGRTMAX)
+        wait_until(lambda: "\n64 " in said.read_text(), "SIGRTMAX")
+        numbers = [line.split()[0] for line in said.read_text().splitlines()]
+        assert numbers == ["ready", "1", "64"]
+    finally:
+        end_tree(ours)
+
+
 def test_under_a_shell_ctrl_z_gives_the_prompt_back(shell, mode):
     ours, command = run_in(shell, " ".join(
         ["$INIT", *mode, "sh -c 'echo running; exec sleep 60'"]))

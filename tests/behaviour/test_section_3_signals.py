@@ -8,9 +8,9 @@ import subprocess
 
 import pytest
 
-from conftest import (ALL_SIGNALS, JOB_STOP, MODES, TIMEOUT, children,
-                      maps_other_users, names_of, state, status_field, wait_until,
-                      waits_for_good)
+from conftest import (ALL_SIGNALS, JOB_STOP, MODES, TIMEOUT, WITHOUT_CAP_KILL,
+                      children, maps_other_users, names_of, state, status_field,
+                      wait_until, waits_for_good)
 
 PLAIN = [signum for signum in ALL_SIGNALS if signum not in JOB_STOP]
 
@@ -293,14 +293,10 @@ def tells_only_of_the_end(lines):
 
 
 @pytest.mark.parametrize("quiet", [[], ["-q"]], ids=["", "quiet"])
-def test_no_permission_to_signal_command_is_a_warning(start, helper, mode, quiet):
-    if not maps_other_users():
-        pytest.skip("NOT TESTED: needs a second UID, and this user namespace "
-                    "has but one; run the tests as root")
-    started = start(*mode, *quiet, "setpriv", "--reuid", "12345", "--clear-groups",
-                    helper("reporter"), stderr=subprocess.PIPE,
-                    before=["setpriv", "--bounding-set", "-kill", "--inh-caps",
-                            "-kill"])
+def test_no_permission_to_signal_command_is_a_warning(start, helper, mode, another,
+                                                       quiet):
+    started = start(*mode, *quiet, *another, helper("reporter"),
+                    stderr=subprocess.PIPE, before=WITHOUT_CAP_KILL)
     started.expect("ready")
     command = started.command
     for _ in range(3):
@@ -319,6 +315,41 @@ def test_no_permission_to_signal_command_is_a_warning(start, helper, mode, quiet
     else:
         assert lines[:3] == [warning] * 3, f"says {lines[0] if lines else 'nothing'}"
         assert tells_only_of_the_end(lines[3:])
+
+
+def test_no_permission_to_signal_one_of_all_is_a_warning(start, helper, another):
+    """And the others get it. PID 1 is not told, kill(2) of -1."""
+    started = start("-a", "bash", "-c", f'{" ".join(another)} "$0" & exec "$0"',
+                    helper("reporter"), stderr=subprocess.PIPE,
+                    before=WITHOUT_CAP_KILL)
+    for _ in range(2):
+        started.expect("ready")
+    started.send(signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+    assert started.popen.stderr.readline() == \
+        b"[dumb-init] cannot pass SIGUSR1 on to everything: Operation not permitted\n"
+
+
+def test_no_permission_to_queue_a_value_is_a_warning(start, helper, another):
+    started = start("-c", *another, helper("reporter"), stderr=subprocess.PIPE,
+                    before=WITHOUT_CAP_KILL)
+    started.expect("ready")
+    sigqueue(started.pid, signal.SIGUSR1, 1234)
+    assert started.popen.stderr.readline().decode() == \
+        f"[dumb-init] cannot pass SIGUSR1 on to PID {started.command}: " \
+        "Operation not permitted\n"
+
+
+def test_alarm_of_who_started_us_is_passed_on(start, helper, mode):
+    """It is the kernel that sends it, and not for a terminal."""
+    started = start(*mode, "-v", helper("reporter"), stderr=subprocess.PIPE, before=[
+        helper("inherit"), f"{1 << signal.SIGALRM - 1:x}", "0", "python3", "-ISc",
+        "import os, signal, sys; signal.setitimer(signal.ITIMER_REAL, 0.01);"
+        "os.execv(sys.argv[1], sys.argv[1:])"])
+    started.expect("ready")
+    started.expect_signals(signal.SIGALRM)
+    assert any(line.startswith(b"[dumb-init] SIGALRM from the kernel: passed on to ")
+               for line in started.popen.stderr)
 
 
 @pytest.mark.slow

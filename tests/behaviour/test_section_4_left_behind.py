@@ -4,6 +4,7 @@ and whom --all and --grace reach."""
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -12,7 +13,8 @@ import pexpect
 import psutil
 import pytest
 
-from conftest import NAMESPACE, TIMEOUT, children, state, status_field, wait_until
+from conftest import (NAMESPACE, TIMEOUT, WITHOUT_CAP_KILL, children, state,
+                      status_field, wait_until)
 
 pytestmark = pytest.mark.slow
 
@@ -399,6 +401,43 @@ def test_as_pid_1_who_came_from_outside_counts(start, options):
     assert started.status() == 3
 
 
+def test_as_pid_1_who_came_from_outside_and_cannot_be_killed_does_not_hold_us(start,
+                                                                          another):
+    """One of another user, whom we may not signal. The kernel ends it when we end."""
+    started = start("-t", "0.1", "sh", "-c", "echo ready; read line; exit 3",
+                    place="pid1", stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                    before=WITHOUT_CAP_KILL)
+    started.expect("ready")
+    with subprocess.Popen(
+            ["nsenter", "--pid", "--mount", "--target", str(started.pid),
+             *another, *LAST],
+            stdout=subprocess.PIPE, text=True) as visitor:
+        assert visitor.stdout.readline() == "ready\n"
+        begun = end_command(started)
+        assert_ended_after(1, started, begun)
+        assert visitor.wait(TIMEOUT) == -signal.SIGKILL
+    assert started.status() == 3
+    assert started.popen.stderr.read() == TIME_IS_UP + \
+        b"[dumb-init] SIGKILL does not end what is left: ending without\n"
+
+
+def test_who_is_left_and_cannot_be_killed_does_not_hold_us(start_with_helper, helper,
+                                                           another):
+    started = start_with_helper(KINDS["daemon"], [*another, helper("reporter")],
+                                "-t", "0.1", stderr=subprocess.PIPE,
+                                before=WITHOUT_CAP_KILL)
+    left = int(started.expect(rb" (\d+)\r?\n")[1])
+    try:
+        assert_ended_after(1, started, end_command(started))
+        assert started.status() == 3
+    finally:
+        os.kill(left, signal.SIGKILL)
+    assert started.popen.stderr.read() == \
+        b"[dumb-init] cannot pass SIGTERM on to everything: " \
+        b"Operation not permitted\n" + TIME_IS_UP + \
+        b"[dumb-init] SIGKILL does not end what is left: ending without\n"
+
+
 @few_pids
 def test_orphan_with_the_pid_that_was_commands_is_an_orphan(start):
     """PIDs begin anew at 300, so those below are used up first. An orphan takes two
@@ -550,6 +589,37 @@ def test_without_proc_command_gets_the_signal_at_least(start, helper):
     assert next(line for line in started.popen.stderr if b"dumb-init" in line) == \
         b"[dumb-init] cannot pass SIGUSR1 on to everything: " \
         b"No such file or directory\n"
+
+
+def leave_no_memory(started):
+    """So far it has what it needs: nothing is allocated while COMMAND runs."""
+    resource.prlimit(started.pid, resource.RLIMIT_AS, (1, 1))
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_without_memory_command_gets_the_signal_at_least(start, helper):
+    started = start("-a", helper("reporter"), stderr=subprocess.PIPE)
+    started.expect("ready")
+    leave_no_memory(started)
+    started.send(signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+    assert started.popen.stderr.readline() == \
+        b"[dumb-init] cannot pass SIGUSR1 on to everything: Cannot allocate memory\n"
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_without_memory_we_still_wait_for_all(start_with_helper, helper):
+    started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-W",
+                                stderr=subprocess.PIPE)
+    end_command(started)
+    init = started.pid
+    wait_until(lambda: only_child(init, "reporter"), "COMMAND's end")
+    leave_no_memory(started)
+    started.send(signal.SIGUSR1)
+    assert started.popen.stderr.readline() == \
+        b"[dumb-init] cannot pass SIGUSR1 on to everything: Cannot allocate memory\n"
+    os.kill(children(init)[0], signal.SIGKILL)
+    assert started.status() == 3
 
 
 @few_pids

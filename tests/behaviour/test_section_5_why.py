@@ -573,6 +573,16 @@ def test_counts_of_version_2_are_read_as_the_kernel_writes_them(run, tmp_path, f
         f"COMMAND was killed by SIGKILL, which we did not pass on{more}")
 
 
+def test_where_no_cgroup_is_seen_a_kill_is_not_explained(run):
+    """A moment later, for dumb-init to have looked; without /proc it is not seen."""
+    result = run(*suicide(signal.SIGKILL, after="sleep 0.3; "), before=[
+        "unshare", "--mount", "sh", "-c", "mount -t tmpfs none /sys/fs/cgroup && "
+        'mount -t tmpfs none /proc && exec "$0" "$@"'])
+    # AddressSanitizer has something to say without /proc, too.
+    assert said("COMMAND was killed by SIGKILL, which we did not pass on" +
+                SIGKILL_UNKNOWN) in result.stderr
+
+
 # --termination-log
 
 

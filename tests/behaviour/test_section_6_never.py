@@ -110,6 +110,16 @@ def failing(call, *options, when="1+", error="EPERM", trace="/dev/null"):
             "-e", f"inject={call}:error={error}:when={when}"]
 
 
+@pytest.mark.usefixtures("unsanitized")
+def test_where_no_room_is_left_in_the_queue_signals_are_passed_on(start, helper, mode):
+    """We may not ask how much there is."""
+    started = start(*mode, helper("reporter"), before=failing("prlimit64"))
+    started.expect("ready")
+    ours, = children(started.pid)
+    os.kill(ours, signal.SIGRTMAX)
+    started.expect_signals(signal.SIGRTMAX)
+
+
 def test_where_no_signal_can_be_waited_for_the_end_is_seen(start, helper, mode):
     started = start(*mode, helper("reporter"), before=failing("rt_sigtimedwait"))
     started.expect("ready")

@@ -99,6 +99,16 @@ static void test_script_says_what_it_needs(void **state)
 	}
 }
 
+static void
+test_interpreter_below_what_is_no_directory_is_no_claim(void **state)
+{
+	static const char text[] = "#!/dev/null/sh\n";
+
+	(void)state;
+	write_program(text, strlen(text));
+	assert_hint(ENOTDIR, NULL);
+}
+
 static void test_script_with_carriage_returns_says_so(void **state)
 {
 	static const char *const texts[] = { "#!/bin/sh\r\necho hello\r\n",
@@ -230,6 +240,28 @@ static void test_missing_loader_is_named(void **state)
 		write_program(&program32, sizeof(program32));
 		assert_hint(ENOENT, LOADER_HINT);
 	}
+}
+
+static void test_loader_is_looked_for_in_the_first_64_segments(void **state)
+{
+	struct {
+		struct elf64 elf;
+		Elf64_Phdr segments[65];
+	} program = { .elf = MAKE_ELF(64, machine_here(ELFCLASS64)) };
+	const Elf64_Phdr loader = program.elf.segments[1];
+
+	(void)state;
+	if (program.elf.header.e_machine == EM_NONE)
+		skip();
+	program.elf.header.e_phoff = sizeof(program.elf);
+	program.elf.header.e_phnum = 65;
+	program.segments[63] = loader;
+	write_program(&program, sizeof(program));
+	assert_hint(ENOENT, LOADER_HINT);
+	program.segments[63].p_type = PT_NULL;
+	program.segments[64] = loader;
+	write_program(&program, sizeof(program));
+	assert_hint(ENOENT, NULL);
 }
 
 static void write_elf(uint16_t machine, int class, int data)
@@ -584,10 +616,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_script_says_what_it_needs),
+		cmocka_unit_test(
+			test_interpreter_below_what_is_no_directory_is_no_claim),
 		cmocka_unit_test(test_script_with_carriage_returns_says_so),
 		cmocka_unit_test(test_script_of_a_script_is_followed),
 		cmocka_unit_test(test_script_that_needs_itself_comes_to_an_end),
 		cmocka_unit_test(test_missing_loader_is_named),
+		cmocka_unit_test(
+			test_loader_is_looked_for_in_the_first_64_segments),
 		cmocka_unit_test(
 			test_other_processor_is_named_for_enoexec_only),
 		cmocka_unit_test(test_processor_without_a_name_is_no_claim),

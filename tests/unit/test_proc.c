@@ -143,6 +143,14 @@ static void test_nul_in_a_file_is_no_harm(void **state)
 	assert_false(proc_find_line(path, "key ", rest));
 }
 
+static void test_file_without_an_end_is_not_read_to_it(void **state)
+{
+	char rest[PROC_LINE_MAX];
+
+	(void)state;
+	assert_false(proc_find_line("/dev/zero", "key ", rest));
+}
+
 static void test_file_that_cannot_be_read_has_no_line(void **state)
 {
 	char rest[PROC_LINE_MAX];
@@ -150,6 +158,19 @@ static void test_file_that_cannot_be_read_has_no_line(void **state)
 	(void)state;
 	assert_false(proc_find_line("/does/not/exist", "", rest));
 	assert_false(proc_find_line("/", "", rest));
+}
+
+static void no_number(int number, int directory, void *argument)
+{
+	(void)argument;
+	fail_msg("%d in %d", number, directory);
+}
+
+static void test_what_is_no_directory_has_no_numbers(void **state)
+{
+	(void)state;
+	assert_false(proc_each_number("/does/not/exist", no_number, NULL));
+	assert_false(proc_each_number("/dev/null", no_number, NULL));
 }
 
 static int make_file(void **state)
@@ -175,7 +196,9 @@ int main(void)
 		cmocka_unit_test(test_long_line_does_not_hide_the_next),
 		cmocka_unit_test(test_line_is_found_wherever_a_read_ends),
 		cmocka_unit_test(test_nul_in_a_file_is_no_harm),
+		cmocka_unit_test(test_file_without_an_end_is_not_read_to_it),
 		cmocka_unit_test(test_file_that_cannot_be_read_has_no_line),
+		cmocka_unit_test(test_what_is_no_directory_has_no_numbers),
 	};
 
 	return cmocka_run_group_tests_name("proc", tests, make_file,

@@ -66,6 +66,9 @@ static void test_anything_else_is_no_signal(void **state)
 		"SIG15",
 		"TER",
 		"TERMX",
+		/* Behind "z", and not a letter in any other way either. */
+		"TER{",
+		"ter\xcd",
 		"SIGTERM ",
 		"RTMIN+",
 		"RTMIN-1",
