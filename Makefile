@@ -176,29 +176,48 @@ compare:
 
 # What is found on the way is not kept, but for what fails: that is in BUILD.
 FUZZ_SECONDS = 60
+FUZZ_LIMIT = $(if $(FUZZ_RUNS),FUZZ_RUNS=$(FUZZ_RUNS),\
+	FUZZ_SECONDS=$(FUZZ_SECONDS))
 FUZZERS = $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_FLAGS = -g -O1 -fsanitize=fuzzer,address,undefined \
 	-fno-sanitize-recover=all
 
+# With FUZZ_RUNS so many executions each, however long it takes; with
+# PAGE=docs/reliability.md what came of them is there.
 fuzz:
-	@tools/need clang libclang-rt-dev
+	@tools/need clang libclang-rt-dev python3
 	@$(MAKE) -j2 $(FUZZERS:%=run-fuzz-%)
+	@tests/fuzz/report "$(strip $(FUZZ_LIMIT))" $(FUZZERS:%=$(BUILD)/fuzz/%.log) \
+		>$(BUILD)/fuzz/page.md
+	@$(if $(filter command,$(origin PAGE)),\
+		tools/section $(PAGE) fuzzing <$(BUILD)/fuzz/page.md)
 
 run-fuzz-%: $(BUILD)/fuzz/%
 	@mkdir -p $(BUILD)/fuzz/corpus/$*
-	@$< -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 \
-		-close_fd_mask=3 -print_final_stats=1 \
+	@$< $(if $(FUZZ_RUNS),-runs=$(FUZZ_RUNS),-max_total_time=$(FUZZ_SECONDS)) \
+		-max_len=2048 -timeout=10 -close_fd_mask=3 -print_final_stats=1 \
 		-artifact_prefix=$(BUILD)/fuzz/$*- \
 		$(BUILD)/fuzz/corpus/$* tests/fuzz/corpus/$* \
 		>$(BUILD)/fuzz/$*.log 2>&1 || { cat $(BUILD)/fuzz/$*.log; exit 1; }
 	@sed -n 's/^stat::number_of_executed_units:/$*: runs/p' \
 		$(BUILD)/fuzz/$*.log
 
-$(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(SOURCES) $(wildcard src/*.h) \
-		$(BUILD)/license.h
+.PRECIOUS: $(BUILD)/fuzz/%
+
+# Of what was found, what reaches code that nothing in tests/fuzz/corpus does.
+keep-fuzz: $(FUZZERS:%=keep-fuzz-%)
+keep-fuzz-%: $(BUILD)/fuzz/%
+	$< -merge=1 -use_counters=0 -close_fd_mask=3 \
+		-artifact_prefix=$(BUILD)/fuzz/$*- \
+		tests/fuzz/corpus/$* $(BUILD)/fuzz/corpus/$*
+
+$(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(SOURCES) \
+		$(wildcard src/*.h) $(BUILD)/license.h
 	@mkdir -p $(@D)
 	clang $(FLAGS) $(FUZZ_FLAGS) -Isrc -o $@ $< \
-		$(filter-out src/main.c,$(SOURCES))
+		$(filter-out src/main.c $(INCLUDED),$(SOURCES))
+$(BUILD)/fuzz/environment: INCLUDED = src/spawn.c
+$(BUILD)/fuzz/explain: INCLUDED = src/explain.c src/proc.c
 
 # With ROUNDS=300 a quick look, whose page is not for docs/.
 bench:
@@ -271,6 +290,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: install install-links demo test test-engines units run-units helpers \
-	behaviour compare bench fuzz faults soak analysis privilege format clean
+	behaviour compare bench fuzz keep-fuzz faults soak analysis \
+	privilege format clean
 
 include packaging/targets.mk

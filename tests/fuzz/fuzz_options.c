@@ -1,24 +1,22 @@
 /*
  * libFuzzer: words as the kernel may hand them to us, each with a NUL behind
- * it. The first is DUMB_INIT_OPTIONS, the others are argv.
+ * it. The first is DUMB_INIT_OPTIONS, the others are argv. What is accepted is
+ * what the options' own header says, and no word is changed.
  */
-#include <assert.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "options.h"
 
 enum {
-	WORDS_MAX = 64,
 	INPUT_MAX = 4096,
 };
 
 static const char variable_name[] = "DUMB_INIT_OPTIONS=";
 
-/* In place: setenv(3) keeps every value that there was. */
-static void set_variable(const char *value)
+/* In place: setenv(3) keeps every value that there was. Returns the value. */
+static const char *set_variable(const char *value)
 {
 	static char variable[sizeof(variable_name) + INPUT_MAX];
 
@@ -27,51 +25,96 @@ static void set_variable(const char *value)
 		assert(putenv(variable) == 0);
 	}
 	memcpy(variable + sizeof(variable_name) - 1, value, strlen(value) + 1);
+	return variable + sizeof(variable_name) - 1;
 }
 
-/* Fills argv with what is before end, and a NULL. Returns how many words. */
-static int split(char *text, const char *end, char *argv[WORDS_MAX + 1])
+static bool is_signal(int signum)
 {
-	int argc = 0;
-
-	while (text < end && argc < WORDS_MAX) {
-		argv[argc++] = text;
-		text += strlen(text) + 1;
-	}
-	argv[argc] = NULL;
-	return argc;
+	return signum >= 1 && signum <= SIGNALS_RTMAX;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+static bool is_duration(int64_t ms)
+{
+	return ms >= 0 && ms <= (int64_t)INT_MAX * 1000;
+}
+
+static void check_enumerated(const struct options *options)
+{
+	assert(options->mode >= MODE_SESSION && options->mode <= MODE_PAUSE);
+	assert(options->target >= TARGET_COMMAND &&
+	       options->target <= TARGET_EVERYTHING);
+	assert(options->level >= LOG_ERROR && options->level <= LOG_VERBOSE);
+}
+
+static void check_times(const struct options *options)
+{
+	assert(options->delayed == 0 || is_signal(options->delayed));
+	assert(is_duration(options->delay_ms));
+	assert(options->delay_ms == 0 || options->delayed != 0);
+	assert(options->grace_ms == DURATION_NONE ||
+	       is_duration(options->grace_ms));
+	assert(options->kill_after_ms == DURATION_NONE ||
+	       is_duration(options->kill_after_ms));
+	assert(!options->wait_all || options->grace_ms == DURATION_NONE);
+}
+
+static void check_signals(const struct options *options)
+{
+	assert(options->parent_death_signal == 0 ||
+	       is_signal(options->parent_death_signal));
+	assert(options->rewrites.to[0] == REWRITE_UNSET);
+	for (int signum = 1; signum <= SIGNALS_RTMAX; signum++) {
+		const int to = options->rewrites.to[signum];
+
+		assert(to == REWRITE_UNSET || to == REWRITE_DROP ||
+		       is_signal(to));
+	}
+}
+
+static void check_command(const struct options *options, char **argv, int argc)
+{
+	assert(options->command);
+	/* It is one of ours: behind it there is a word or the end. */
+	assert(options->command >= argv && options->command <= argv + argc);
+	if (options->mode == MODE_PAUSE)
+		assert(options->command == argv + argc);
+	else
+		assert(options->command > argv && options->command[0]);
+}
+
+static void check_log(const struct options *options)
+{
+	const char *path = options->termination_log;
+
+	assert(*path == '/' || *path == '\0');
+	assert(memchr(path, '\0', TERMINATION_LOG_MAX));
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *argv[WORDS_MAX + 1];
+	char *argv[FUZZ_WORDS_MAX + 1];
 	struct options options;
+	const char *variable;
 	char *text;
 	int argc, status;
 
 	if (size > INPUT_MAX)
 		return 0;
-	/* On the heap, for what is read behind the last word to show. */
-	text = malloc(size + 1);
-	assert(text);
-	if (size > 0)
-		memcpy(text, data, size);
-	text[size] = '\0';
-	set_variable(text);
-	argc = split(text + strlen(text) + 1, text + size, argv);
+	text = fuzz_text(data, size);
+	variable = set_variable(text);
+	argc = fuzz_split(text + strlen(text) + 1, text + size, argv);
 	status = options_parse(&options, argc, argv);
 	assert(status == OPTIONS_RUN || status == EXIT_SUCCESS ||
 	       status == EXIT_FAILURE);
 	if (status == OPTIONS_RUN) {
-		assert(options.command);
-		assert((options.mode == MODE_PAUSE) ==
-		       (options.command[0] == NULL));
-		/* It is one of ours: behind it there is a word or the end. */
-		assert(options.command >= argv &&
-		       options.command <= argv + argc);
+		check_enumerated(&options);
+		check_times(&options);
+		check_signals(&options);
+		check_command(&options, argv, argc);
+		check_log(&options);
 	}
+	assert(strcmp(variable, text) == 0);
+	assert(size == 0 || memcmp(text, data, size) == 0);
 	free(text);
 	return 0;
 }

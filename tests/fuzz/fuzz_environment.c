@@ -1,0 +1,202 @@
+/*
+ * libFuzzer: what is in the environment, as the kernel may hand it to us:
+ * strings, each with a NUL behind it. The first is our name, the second
+ * COMMAND's, the others are the environment. The variables that we read say
+ * what a second, plain reading says; COMMAND has all of them as they were, but
+ * for those that spawn.c hands over; and PATH gives the candidates that its
+ * parts make.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "options.h"
+
+enum {
+	OUR_PID = 7,
+	COMMAND_PID = 42,
+	CANDIDATES_MAX = 64,
+};
+
+/* For spawn.c, whose static functions are what we are after. */
+#undef PATH_MAX
+#define PATH_MAX  64 /* for what is too long to be made soon */
+#define getppid() OUR_PID
+#define getpid()  COMMAND_PID
+#include "spawn.c" /* NOLINT(bugprone-suspicious-include) */
+
+static bool is(const char *text, const char *other)
+{
+	return text && strcmp(text, other) == 0;
+}
+
+static bool is_tini(const char *name)
+{
+	const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+
+	return is(base, "tini") || is(base, "tini-static") ||
+	       is(base, "catatonit");
+}
+
+static enum log_level expected_level(bool tini)
+{
+	const char *verbosity = tini ? getenv("TINI_VERBOSITY") : NULL;
+	long long level = 0;
+
+	if (is(getenv("DUMB_INIT_DEBUG"), "1"))
+		return LOG_VERBOSE;
+	if (!verbosity)
+		return LOG_WARNING;
+	if (*verbosity >= '0' && *verbosity <= '9')
+		level = strtoll(verbosity, NULL, 10);
+	/* More than an int can count is none. */
+	if (level == 0 || level > INT_MAX)
+		return LOG_ERROR;
+	return level == 1 ? LOG_WARNING : LOG_VERBOSE;
+}
+
+/* Without DUMB_INIT_OPTIONS there is nothing that could be wrong. */
+static void check_defaults(const struct options *options, const char *name)
+{
+	const bool tini = is_tini(name);
+	const bool group = !tini || getenv("TINI_KILL_PROCESS_GROUP");
+	enum mode mode = tini ? MODE_GROUP : MODE_SESSION;
+	enum target target = group ? TARGET_GROUP : TARGET_COMMAND;
+
+	if (is(getenv("DUMB_INIT_SETSID"), "0")) {
+		mode = MODE_SINGLE_CHILD;
+		target = TARGET_COMMAND;
+	}
+	assert(options->mode == mode && options->target == target);
+	assert(options->level == expected_level(tini));
+	assert(options->grace_ms == DURATION_NONE && !options->wait_all);
+	assert(options->delayed == 0 && options->parent_death_signal == 0);
+}
+
+static void check_options(char *name)
+{
+	char *argv[] = { name, "command", NULL };
+	struct options options;
+	const int status = options_parse(&options, 2, argv);
+
+	assert(status == OPTIONS_RUN || status == EXIT_SUCCESS ||
+	       status == EXIT_FAILURE);
+	if (getenv("DUMB_INIT_OPTIONS"))
+		return;
+	assert(status == OPTIONS_RUN);
+	assert(options.command == argv + 1);
+	check_defaults(&options, name);
+}
+
+/* The first of that name has our PID. */
+static bool names_us(char **entries, const char *name)
+{
+	char ours[VARIABLE_MAX];
+	const int length = snprintf(ours, sizeof(ours), "%s=", name);
+
+	for (; *entries; entries++) {
+		if (strncmp(*entries, ours, (size_t)length) == 0)
+			return strcmp(*entries + length, "7") == 0;
+	}
+	return false;
+}
+
+static void check_variables(void)
+{
+	char *before[FUZZ_WORDS_MAX + 1];
+	struct start start = { .error = 0 };
+	bool removed, listen, watchdog;
+	char **now = environ;
+	size_t count = 0;
+
+	do
+		before[count] = environ[count];
+	while (environ[count++]);
+	removed = names_us(before, "LISTEN_PID");
+	listen = removed;
+	watchdog = names_us(before, "WATCHDOG_PID");
+	hand_over_variables(&start);
+	for (char **was = before; *was; was++) {
+		if (removed && strncmp(*was, "LISTEN_PIDFDID=", 15) == 0)
+			continue;
+		if (listen && is(*was, "LISTEN_PID=7")) {
+			assert(is(*now, "LISTEN_PID=42"));
+			listen = false;
+		} else if (watchdog && is(*was, "WATCHDOG_PID=7")) {
+			assert(is(*now, "WATCHDOG_PID=42"));
+			watchdog = false;
+		} else
+			assert(*now == *was);
+		now++;
+	}
+	assert(*now == NULL);
+}
+
+static char *candidates[CANDIDATES_MAX];
+static size_t found;
+
+static int collect(const char *path, const struct start *start)
+{
+	(void)start;
+	if (found < CANDIDATES_MAX)
+		candidates[found++] = strdup(path);
+	return ENOENT;
+}
+
+/* As execvp(3) is to make it: the parts between the colons, and the name. */
+static void check_candidates(const char *name)
+{
+	const char *path = getenv("PATH");
+	char *list = strdup(path ? path : "/usr/local/bin:/usr/bin:/bin");
+	char *rest = list, *directory;
+	char expected[2 * PATH_MAX];
+	size_t seen = 0;
+
+	while ((directory = strsep(&rest, ":")) && seen < CANDIDATES_MAX) {
+		if (strlen(directory) + sizeof("/") + strlen(name) > PATH_MAX)
+			continue;
+		(void)snprintf(expected, sizeof(expected), "%s%s%s", directory,
+			       *directory ? "/" : "", name);
+		assert(seen < found && is(candidates[seen], expected));
+		seen++;
+	}
+	assert(seen == found);
+	free(list);
+}
+
+static void check_search(char *name)
+{
+	char *argv[] = { name, NULL };
+	const struct options options = { .command = argv };
+	const struct start start = { .options = &options };
+
+	found = 0;
+	assert(search(&start, collect) == ENOENT);
+	if (*name == '\0')
+		assert(found == 0);
+	else if (strchr(name, '/'))
+		assert(found == 1 && is(candidates[0], name));
+	else
+		check_candidates(name);
+	while (found > 0)
+		free(candidates[--found]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *words[FUZZ_WORDS_MAX + 1];
+	char *text = fuzz_text(data, size);
+	char **saved = environ;
+
+	if (fuzz_split(text, text + size, words) >= 2) {
+		environ = words + 2;
+		check_options(words[0]);
+		check_search(words[1]);
+		check_variables();
+		environ = saved;
+	}
+	assert(size == 0 || memcmp(text, data, size) == 0);
+	free(text);
+	return 0;
+}
