@@ -8,6 +8,7 @@
 # make test-packages  what packaging/targets.mk makes for other machines
 # make bench      what it costs, beside other inits: docs/benchmarks.md
 # make fuzz       what we read, with libFuzzer; FUZZ_SECONDS=60 each
+# make coverage   what the tests reach of src/: docs/reliability.md
 # make faults     each system call fails, with each errno: docs/reliability.md
 # make soak       storms around PID 1; SOAK_SECONDS=60, SEED=TEXT to repeat one
 # make privilege  what we hold, and what we would not give up
@@ -63,7 +64,8 @@ $(BUILD)/dumb-init: $(OBJECTS)
 
 $(BUILD)/%.o: src/%.c $(wildcard src/*.h) $(BUILD)/license.h Makefile \
 		$(BUILD)/flags
-	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(NO_PIE) $(SECTIONS) -c -o $@ $<
+	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(COUNTED) $(NO_PIE) $(SECTIONS) -c \
+		-o $@ $<
 
 # The file as a string, a line a line.
 $(BUILD)/license.h: LICENSE $(BUILD)/flags
@@ -219,6 +221,15 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(SOURCES) \
 $(BUILD)/fuzz/environment: INCLUDED = src/spawn.c
 $(BUILD)/fuzz/explain: INCLUDED = src/explain.c src/proc.c
 
+# What tests/unit and tests/behaviour reach of src/; what they do not, and why,
+# is in tests/coverage/unreached. With PAGE=docs/reliability.md that has it, too.
+coverage:
+	@tools/need gcc libc6-dev libcmocka-dev binutils gcovr python3-pytest \
+		python3-pytest-timeout python3-pytest-xdist python3-psutil \
+		python3-pexpect strace procps tini catatonit
+	@tests/coverage/run $(BUILD)/coverage \
+		$(if $(filter command,$(origin PAGE)),$(PAGE))
+
 # With ROUNDS=300 a quick look, whose page is not for docs/.
 bench:
 	@tools/need gcc libc6-dev musl-tools python3 strace gnuplot-nox \
@@ -290,7 +301,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: install install-links demo test test-engines units run-units helpers \
-	behaviour compare bench fuzz keep-fuzz faults soak analysis \
+	behaviour compare bench fuzz keep-fuzz coverage faults soak analysis \
 	privilege format clean
 
 include packaging/targets.mk
