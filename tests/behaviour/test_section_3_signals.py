@@ -97,11 +97,11 @@ def test_signal_rewritten_to_a_job_stop_is_that_and_does_not_suspend_us(
 
 
 def test_sigcont_that_comes_while_a_stop_is_passed_on_is_not_lost(
-        start, place, tmp_path):
+        start, helper, place, tmp_path):
     """A SIGSTOP of ours would discard it, even where SIGSTOP itself is ignored,
     as PID 1. strace holds us up, so that there is no luck in it."""
     trace = tmp_path / "trace"
-    started = start("sh", "-c", "echo ready; exec sleep 60", place=place, around=[
+    started = start(helper("reporter"), place=place, around=[
         "strace", "-qq", "-f", "-o", str(trace), "-e", "trace=kill",
         "-e", "inject=kill:delay_exit=200000"])
     started.expect("ready")
@@ -109,8 +109,9 @@ def test_sigcont_that_comes_while_a_stop_is_passed_on_is_not_lost(
     if place == "pid1":
         ours, = children(ours)
     command, = children(ours)
+    # "t" is how a stop looks when strace follows, in each system call, too.
+    wait_until(lambda: waits_for_good(command), "COMMAND's readiness")
     os.kill(ours, signal.SIGTSTP)
-    # "t" is how a stop looks when strace follows.
     wait_until(lambda: state(command) in "Tt", "COMMAND to stop")
     os.kill(ours, signal.SIGCONT)
     wait_until(lambda: state(command) == "S", "SIGCONT")
