@@ -13,6 +13,7 @@
 # make soak       storms around PID 1; SOAK_SECONDS=60, SEED=TEXT to repeat one
 # make privilege  what we hold, and what we would not give up
 # make analysis   static analysis, and valgrind
+# make mutation   whether the tests notice a token changed; MUTATION_SAMPLE=40
 # make install    into $(DESTDIR)$(PREFIX); install-links: its other names, too
 
 VERSION = 2.0.0
@@ -294,6 +295,19 @@ $(BUILD)/less-%: tests/privilege/give_up.c $(OBJECTS)
 	$(CC) $(CFLAGS) $(SMALL) $(NO_PIE_LINK) $(LDFLAGS) -o $@ $@-main.o $@.o \
 		$(filter-out %/main.o,$(OBJECTS))
 
+# With PAGE=docs/reliability.md its section on that is written anew.
+mutation:
+	@tools/need gcc binutils libc6-dev libcmocka-dev python3-pytest \
+		python3-pytest-timeout python3-pytest-xdist python3-psutil \
+		python3-pexpect strace procps
+	@mkdir -p $(BUILD)
+	@tests/mutation/run $(BUILD) $(MUTATION_SAMPLE:%=--sample %) \
+		$(MUTATION_ARGS) >$(BUILD)/mutation.md || \
+		{ cat $(BUILD)/mutation.md; exit 1; }
+	@cat $(BUILD)/mutation.md
+	@$(if $(filter command,$(origin PAGE)),\
+		tools/section $(PAGE) mutation <$(BUILD)/mutation.md)
+
 format:
 	clang-format -i $(C_FILES)
 
@@ -301,7 +315,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: install install-links demo test test-engines units run-units helpers \
-	behaviour compare bench fuzz keep-fuzz coverage faults soak analysis \
+	behaviour compare bench fuzz keep-fuzz coverage mutation faults soak analysis \
 	privilege format clean
 
 include packaging/targets.mk

@@ -29,11 +29,14 @@ static void put_unsigned(struct output *out, unsigned int value)
 
 static void put_int(struct output *out, int value)
 {
-	if (value < 0)
-		put(out, "-");
 	/* The magnitude of INT_MIN fits an unsigned only. */
-	put_unsigned(out, value < 0 ? 0U - (unsigned int)value
-				    : (unsigned int)value);
+	unsigned int magnitude = (unsigned int)value;
+
+	if (value < 0) {
+		put(out, "-");
+		magnitude = 0U - magnitude;
+	}
+	put_unsigned(out, magnitude);
 }
 
 size_t format_list(char *out, size_t size, const char *format, va_list list)

@@ -32,7 +32,7 @@ bool proc_each_number(const char *path,
 		      void *argument)
 {
 	_Alignas(struct dirent) char entries[1024];
-	int directory = open(path, O_RDONLY | O_DIRECTORY);
+	int directory = open(path, O_RDONLY);
 	long length;
 
 	if (directory < 0)

@@ -156,8 +156,6 @@ void report_death(const struct options *options, const siginfo_t *dead,
 	const enum log_level level =
 		orphan && options->warn_on_reap ? LOG_WARNING : LOG_VERBOSE;
 
-	if (!log_says(level))
-		return;
 	if (dead->si_code == CLD_EXITED)
 		log_say(level, "%s, PID %d, ended with status %d", who,
 			dead->si_pid, dead->si_status);
@@ -191,8 +189,6 @@ static struct seconds format_seconds(const struct timeval *time)
 
 void report_usage(const struct rusage *usage)
 {
-	if (!log_says(LOG_VERBOSE))
-		return;
 	log_verbose("COMMAND took %s s user, %s s system, %d KiB at most",
 		    format_seconds(&usage->ru_utime).text,
 		    format_seconds(&usage->ru_stime).text,

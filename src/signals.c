@@ -87,8 +87,8 @@ int signals_parse(const char *text)
 {
 	int signum = numbers_parse(text, SIGNALS_RTMAX);
 
-	if (signum >= 0)
-		return signum == 0 ? SIGNALS_NONE : signum;
+	if (signum > 0)
+		return signum;
 	if (behind(text, "SIG"))
 		text += 3;
 	for (signum = 1; signum < NAMES; signum++) {

@@ -56,7 +56,7 @@ static int open_terminal(void)
 {
 	if (tcgetpgrp(STDIN_FILENO) >= 0)
 		return STDIN_FILENO;
-	return open("/dev/tty", O_RDWR | O_NOCTTY);
+	return open("/dev/tty", O_RDWR);
 }
 
 static void close_terminal(int terminal)

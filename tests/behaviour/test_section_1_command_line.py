@@ -166,6 +166,10 @@ def test_help_lists_every_option_on_stdout(run, option):
     for each in ("-L", "DUMB_INIT_SETSID", "DUMB_INIT_DEBUG", "DUMB_INIT_OPTIONS"):
         assert each in result.stdout
     assert max(map(len, result.stdout.splitlines())) < 80
+    # What they mean begins in one column, two blanks behind the longest.
+    rows = re.findall(r"^(  (?:-.,|   ) --\S+(?: \S+)?)( +)\S", result.stdout, re.M)
+    assert {len(option + blanks) for option, blanks in rows} == \
+        {max(len(option) for option, _ in rows) + 2}
 
 
 @pytest.mark.parametrize("option", ["-V", "--version"])

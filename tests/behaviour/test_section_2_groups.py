@@ -217,6 +217,20 @@ def test_background_job_stops_when_it_needs_the_terminal_and_fg_gives_it(
     ends_with(any_shell, CTRL_D, 0)
 
 
+@pytest.mark.parametrize("redirected", ["", "</dev/null"], ids=["stdin", "/dev/tty"])
+def test_terminal_that_is_lent_leaves_our_files_as_they_are(shell, redirected):
+    def has_standard_files():
+        return sorted(os.listdir(f"/proc/{ours}/fd")) == ["0", "1", "2"]
+
+    ours, command = run_in(shell, f"{SLEEP} {redirected}")
+    wait_until(has_standard_files, "its files closed")
+    for _ in range(2):
+        shell.send(CTRL_Z)
+        stopped_in(shell, ours, command)
+        bring_back(shell, ours, command)
+        wait_until(has_standard_files, "its standard files, and no others")
+
+
 def test_sigstop_of_command_in_the_foreground_gives_the_prompt_back(shell):
     """As `suspend` of a shell inside sends it."""
     ours, command = run_in(shell, "$INIT -g sh -c 'echo running; kill -STOP $$; cat'")

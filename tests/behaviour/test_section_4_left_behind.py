@@ -13,8 +13,8 @@ import pexpect
 import psutil
 import pytest
 
-from conftest import (NAMESPACE, TIMEOUT, WITHOUT_CAP_KILL, children, state,
-                      status_field, wait_until)
+from conftest import (NAMESPACE, TIMEOUT, WITHOUT_CAP_KILL, children, end_tree,
+                      state, status_field, wait_until, waits_for_good)
 
 pytestmark = pytest.mark.slow
 
@@ -518,20 +518,78 @@ def failing(call, error):
             "-e", f"inject={call}:error={error}"]
 
 
+# Then the files that we read have the number 0.
+CLOSED = ["sh", "-c", 'exec "$@" <&-', "sh"]
+
+
+@pytest.mark.parametrize("stdin", [[], CLOSED], ids=["open", "closed"])
 @pytest.mark.parametrize("kernel", [
     [], failing("?access,?faccessat,?faccessat2", "ENOENT"),
     failing("pidfd_open", "ENOSYS")],
     ids=["this kernel", "without children files", "without pidfds"])
-def test_everything_gets_a_signal_once(start, helper, kernel):
+def test_everything_gets_a_signal_once(start, helper, tmp_path, kernel, stdin):
     """COMMAND, its child, and a daemon's; not as PID 1, where the kernel does it."""
-    started = start("-a", "bash", "-c", '"$0" & (setsid bash -c \'"$0" & exec "$0"\' '
-                    '"$0" &); exec "$0"', helper("reporter"), before=kernel)
+    with open(tmp_path / "err", "wb") as err:
+        started = start("-a", "bash", "-c", '"$0" & (setsid bash -c \'"$0" & '
+                        'exec "$0"\' "$0" &); exec "$0"', helper("reporter"),
+                        before=[*kernel, *stdin], stderr=err)
     for _ in range(4):
         started.expect("ready")
     init = started.pid if not kernel else children(started.pid)[0]
+    files = os.listdir(f"/proc/{init}/fd")
     for signum in (signal.SIGUSR1, signal.SIGTERM, signal.SIGRTMAX):
         os.kill(init, signum)
-        started.expect_signals(*[signum] * 4)
+        # Sent to the process, SI_USER, and not to a thread of it.
+        for _ in range(4):
+            started.expect(rf"{signum:d} 0 \d+ -?\d+\r?\n")
+    wait_until(lambda: os.listdir(f"/proc/{init}/fd") == files, "its files closed")
+    assert (tmp_path / "err").read_text() == ""
+
+
+def test_each_of_many_processes_gets_a_signal(start):
+    """Whatever its PID is: more in a row than a word of our sets has bits."""
+    started = start("-a", "bash", "-c", "trap : TERM; for i in {1..200}; do sleep 60 & "
+                    "done; echo ready; wait; wait; echo over; read")
+    started.expect("ready")
+    started.send(signal.SIGTERM)
+    started.expect("over")
+
+
+@pytest.fixture
+def without_memory(start, tmp_path):
+    """Starts an init that has nothing to list processes in, and says so."""
+    def without_memory(*words, command_ends=False):
+        with open(tmp_path / "err", "wb") as err:
+            started = start(*words, stdin=subprocess.PIPE, stderr=err,
+                            start_new_session=True)
+        started.expect("ready")
+        wait_until(lambda: waits_for_good(started.pid), "all that takes memory")
+        if command_ends:
+            end_command(started)
+            wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's end")
+        resource.prlimit(started.pid, resource.RLIMIT_AS, (4096, 4096))
+        started.send(signal.SIGUSR1)
+        wait_until(lambda: (tmp_path / "err").read_bytes().endswith(
+            b"[dumb-init] cannot pass SIGUSR1 on to everything: "
+            b"Cannot allocate memory\n"), "a warning")
+        return started
+    return without_memory
+
+
+def test_without_memory_command_gets_the_signal_at_least(without_memory, helper):
+    without_memory("-a", helper("reporter")).expect_signals(signal.SIGUSR1)
+
+
+def test_without_memory_nobody_gets_it_when_command_has_ended(without_memory, helper,
+                                                              tmp_path):
+    """Not our own group either: we would hear of it."""
+    started = without_memory("-W", "sh", "-c", '(setsid "$0" &); read line; exit 3',
+                             helper("reporter"), command_ends=True)
+    os.kill(started.command, signal.SIGUSR2)
+    started.expect_signals(signal.SIGUSR2)
+    end_tree(started.command)
+    assert started.status() == 3
+    assert (tmp_path / "err").read_text().count("SIGUSR1") == 1
 
 
 def slow(call, trace="/dev/null"):

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ enum {
 static char directory[] = "/tmp/test_explain.XXXXXX";
 static char path[PATH_SIZE], other[PATH_SIZE];
 static struct utsname here;
+static const char *pretended = ""; /* a machine for uname(2), or "" */
 
 static void write_other(const char *name, const void *bytes, size_t length)
 {
@@ -50,6 +52,7 @@ static void assert_hint(int error, const char *expected)
 	char whole[EXPLAIN_MAX];
 
 	memset(hint, 'x', sizeof(hint));
+	errno = EISDIR; /* of something else, long ago */
 	assert_int_equal(explain_program(path, error, hint), expected != NULL);
 	if (expected == NULL) {
 		assert_string_equal(hint, "");
@@ -165,6 +168,50 @@ static void test_script_that_needs_itself_comes_to_an_end(void **state)
 	assert_hint(ELOOP, NULL);
 }
 
+/* execve(2) begins with the first and follows as many as five more. */
+static void test_scripts_are_followed_as_far_as_the_kernel_does(void **state)
+{
+	char names[7][PATH_SIZE], hint[EXPLAIN_MAX], expected[EXPLAIN_MAX];
+
+	(void)state;
+	for (int i = 0; i < 7; i++)
+		format_text(names[i], PATH_SIZE, "%s%d", other, i);
+	for (int i = 0; i < 7; i++) {
+		char text[PATH_SIZE + 8];
+
+		format_text(text, sizeof(text), "#!%s\n",
+			    i < 6 ? names[i + 1] : "/missing/sh");
+		write_other(names[i], text, strlen(text));
+	}
+	assert_false(explain_program(names[0], ELOOP, hint));
+	assert_true(explain_program(names[1], ENOENT, hint));
+	format_text(
+		expected, sizeof(expected),
+		"%s needs the interpreter /missing/sh, which does not exist",
+		names[6]);
+	assert_string_equal(hint, expected);
+	for (int i = 0; i < 7; i++)
+		assert_int_equal(unlink(names[i]), 0);
+}
+
+static void test_nothing_of_one_program_is_claimed_of_the_next(void **state)
+{
+	static const char missing[] = "#!/missing/sh\n";
+	static const char none[] = "#! \n";
+	char hint[EXPLAIN_MAX];
+
+	(void)state;
+	write_program(missing, strlen(missing));
+	write_other(other, none, strlen(none));
+	assert_true(explain_program(path, ENOENT, hint));
+	assert_false(explain_program(other, ENOENT, hint));
+	assert_true(explain_program(path, ENOENT, hint));
+	assert_true(explain_program(directory, EACCES, hint));
+	assert_non_null(strstr(hint, " is a directory"));
+	assert_true(explain_program(path, ENOENT, hint));
+	assert_false(explain_program("/missing/program", ENOENT, hint));
+}
+
 /* A program of 64 bits that is to be loaded by another, and parts of it. */
 struct elf64 {
 	Elf64_Ehdr header;
@@ -190,7 +237,8 @@ struct elf32 {
 			    .e_phoff = offsetof(struct elf##bits, segments),   \
 			    .e_ehsize = sizeof(Elf##bits##_Ehdr),              \
 			    .e_phentsize = sizeof(Elf##bits##_Phdr),           \
-			    .e_phnum = 2 },                                    \
+			    .e_phnum = 2,                                      \
+			    .e_shentsize = 0xffff },                           \
 		.segments = { { .p_type = PT_LOAD,                             \
 				.p_offset = 1,                                 \
 				.p_filesz = 2 },                               \
@@ -314,6 +362,32 @@ static void test_other_processor_is_named_for_enoexec_only(void **state)
 		if (rows[i].data == ELFDATA2LSB)
 			assert_hint(ENOENT, LOADER_HINT);
 	}
+}
+
+/* Instead of libc's: what else a machine may be. */
+int uname(struct utsname *system)
+{
+	const int result = (int)syscall(SYS_uname, system);
+
+	if (*pretended)
+		format_text(system->machine, sizeof(system->machine), "%s",
+			    pretended);
+	return result;
+}
+
+static void test_an_arm_runs_programs_of_an_arm(void **state)
+{
+	static const char *const machines[] = { "armv6l", "armv7l", "armv8l" };
+
+	(void)state;
+	write_elf(EM_ARM, ELFCLASS32, ELFDATA2LSB);
+	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+		pretended = machines[i];
+		assert_hint(ENOEXEC, NULL);
+	}
+	pretended = "arch";
+	assert_hint(ENOEXEC, " is made for armv7l, this machine is arch");
+	pretended = "";
 }
 
 static void test_processor_without_a_name_is_no_claim(void **state)
@@ -448,6 +522,63 @@ static void test_corrupted_program_is_no_claim(void **state)
 		write_program(&program, sizeof(program));
 		assert_hint(ENOENT, corruptions[i].found ? LOADER_HINT : NULL);
 	}
+}
+
+static void test_loader_is_found_among_the_first_64_segments(void **state)
+{
+	struct {
+		Elf64_Ehdr header;
+		Elf64_Phdr segments[65];
+	} program = { .header = make_program().header };
+	const size_t behind = sizeof(program);
+
+	(void)state;
+	if (program.header.e_machine == EM_NONE)
+		skip();
+	program.header.e_phnum = 65;
+	for (int i = 63; i < 65; i++) {
+		char file[sizeof(program) + sizeof("/missing/ld.so")];
+
+		memset(program.segments, 0, sizeof(program.segments));
+		program.segments[i].p_type = PT_INTERP;
+		program.segments[i].p_offset = behind;
+		program.segments[i].p_filesz = sizeof("/missing/ld.so");
+		memcpy(file, &program, behind);
+		memcpy(file + behind, "/missing/ld.so",
+		       sizeof("/missing/ld.so"));
+		write_program(file, sizeof(file));
+		assert_hint(ENOENT, i == 63 ? LOADER_HINT : NULL);
+	}
+}
+
+static void test_name_of_a_loader_has_up_to_255_bytes(void **state)
+{
+	struct {
+		struct elf64 program;
+		char loader[257];
+	} file = { .program = make_program() };
+	Elf64_Phdr *segment = &file.program.segments[1];
+	char hint[EXPLAIN_MAX];
+
+	(void)state;
+	if (file.program.header.e_machine == EM_NONE)
+		skip();
+	segment->p_offset = sizeof(struct elf64);
+	for (size_t size = 256; size <= 257; size++) {
+		memset(file.loader, '/', size - 1);
+		memcpy(file.loader, "/missing", 8);
+		file.loader[size - 1] = '\0';
+		segment->p_filesz = size;
+		write_program(&file, sizeof(file));
+		assert_int_equal(explain_program(path, ENOENT, hint),
+				 size == 256);
+	}
+	/* The shortest; that it is a directory is another matter. */
+	segment->p_filesz = 2;
+	memcpy(file.loader, "/", 2);
+	write_program(&file, sizeof(file));
+	assert_true(explain_program(path, ENOENT, hint));
+	assert_string_equal(hint, "/ is a directory");
 }
 
 /* The kernel refused it before it looked for the loader. */
@@ -594,11 +725,20 @@ static void test_oom_kills_are_counted_or_unknown(void **state)
 	assert_true(explain_oom_kills() >= EXPLAIN_UNKNOWN);
 }
 
+/* After all the others. */
+static void test_no_file_is_left_open(void **state)
+{
+	(void)state;
+	assert_int_equal(open("/dev/null", O_RDONLY), STDIN_FILENO);
+}
+
 static int make_directory(void **state)
 {
 	(void)state;
 	if (mkdtemp(directory) == NULL || uname(&here) < 0)
 		return -1;
+	/* A file is a file even if its number is 0. */
+	(void)close(STDIN_FILENO);
 	format_text(path, sizeof(path), "%s/program", directory);
 	format_text(other, sizeof(other), "%s/other", directory);
 	return 0;
@@ -621,15 +761,23 @@ int main(void)
 		cmocka_unit_test(test_script_with_carriage_returns_says_so),
 		cmocka_unit_test(test_script_of_a_script_is_followed),
 		cmocka_unit_test(test_script_that_needs_itself_comes_to_an_end),
+		cmocka_unit_test(
+			test_scripts_are_followed_as_far_as_the_kernel_does),
+		cmocka_unit_test(
+			test_nothing_of_one_program_is_claimed_of_the_next),
 		cmocka_unit_test(test_missing_loader_is_named),
 		cmocka_unit_test(
 			test_loader_is_looked_for_in_the_first_64_segments),
 		cmocka_unit_test(
 			test_other_processor_is_named_for_enoexec_only),
+		cmocka_unit_test(test_an_arm_runs_programs_of_an_arm),
 		cmocka_unit_test(test_processor_without_a_name_is_no_claim),
 		cmocka_unit_test(test_truncated_program_is_no_claim),
 		cmocka_unit_test(test_truncated_32_bit_program_is_no_claim),
 		cmocka_unit_test(test_corrupted_program_is_no_claim),
+		cmocka_unit_test(
+			test_loader_is_found_among_the_first_64_segments),
+		cmocka_unit_test(test_name_of_a_loader_has_up_to_255_bytes),
 		cmocka_unit_test(
 			test_unfit_program_of_this_machine_is_no_claim),
 		cmocka_unit_test(test_refusal_says_what_is_refused),
@@ -639,6 +787,7 @@ int main(void)
 			test_missing_name_says_where_it_was_looked_for),
 		cmocka_unit_test(test_death_has_its_usual_causes),
 		cmocka_unit_test(test_oom_kills_are_counted_or_unknown),
+		cmocka_unit_test(test_no_file_is_left_open),
 	};
 
 	return cmocka_run_group_tests_name("explain", tests, make_directory,

@@ -3,11 +3,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "format.h"
 #include "log.h"
 
 static size_t format(char line[LOG_LINE_MAX], const char *text, ...)
@@ -116,6 +120,73 @@ static void test_macros_say_their_levels(void **state)
 	assert_false(log_says(LOG_VERBOSE));
 }
 
+/* Calls what(text) while stderr is a pipe that has no room. */
+static void with_full_stderr(void (*what)(const char *text), const char *text)
+{
+	const int err = dup(STDERR_FILENO);
+	char filling[4096] = { 0 };
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	while (write(ends[1], filling, sizeof(filling)) > 0)
+		;
+	dup2(ends[1], STDERR_FILENO);
+	what(text);
+	dup2(err, STDERR_FILENO);
+	close(err);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void warn_often(const char *text)
+{
+	for (int i = 0; i < 100; i++)
+		log_warning("%s", text);
+}
+
+/* Who waits, be it for a millisecond, lets others run. */
+static void test_full_stderr_is_not_waited_for(void **state)
+{
+	struct rusage before, after;
+
+	(void)state;
+	assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+	with_full_stderr(warn_often, "x");
+	assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+	assert_in_range(after.ru_nvcsw - before.ru_nvcsw, 0, 50);
+}
+
+/* Whatever the number of the file is, 0 where stdin was closed. */
+static void test_cause_is_written_to_the_file(void **state)
+{
+	static const char line[] = "[dumb-init] x\n";
+	char directory[] = "/tmp/test_log.XXXXXX";
+	char path[sizeof(directory) + sizeof("/file")];
+	const mode_t mask = umask(0);
+	char out[64];
+	struct stat status;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	format_text(path, sizeof(path), "%s/file", directory);
+	close(STDIN_FILENO);
+	log_set_file(path);
+	log_set_level(LOG_ERROR);
+	log_why(LOG_WARNING, "%s", "x");
+	log_set_level(LOG_WARNING);
+	log_set_file("");
+	umask(mask);
+	/* It is closed again, and nobody complains of it. */
+	assert_int_equal(open(path, O_RDONLY), STDIN_FILENO);
+	assert_int_equal(read(STDIN_FILENO, out, sizeof(out)),
+			 sizeof(line) - 1);
+	assert_memory_equal(out, line, sizeof(line) - 1);
+	assert_int_equal(fstat(STDIN_FILENO, &status), 0);
+	assert_int_equal(status.st_mode & ALLPERMS, 0644);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +195,8 @@ int main(void)
 		cmocka_unit_test(test_long_line_is_cut_and_says_so),
 		cmocka_unit_test(test_level_decides_what_is_said),
 		cmocka_unit_test(test_macros_say_their_levels),
+		cmocka_unit_test(test_full_stderr_is_not_waited_for),
+		cmocka_unit_test(test_cause_is_written_to_the_file),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

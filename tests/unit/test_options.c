@@ -338,6 +338,7 @@ static const char *const bad_rows[][WORDS_MAX] = {
 	{ "-cr" },
 	{ "--rewrite" },
 	{ "-r", "x", "x" },
+	{ "-r", "SIGRTMAX-0000014:15", "x" }, /* longer than any signal */
 	{ "--rewrite=", "x" },
 	{ "-t" },
 	{ "-t", "x" },
@@ -496,6 +497,19 @@ static void test_name_gives_defaults_and_no_more(void **state)
 
 	(void)state;
 	ASSERT_ALL_UNDER(rows);
+}
+
+static void test_name_counts_where_it_is_the_only_word(void **state)
+{
+	static const char *const no_words[WORDS_MAX] = { NULL };
+	struct options options;
+
+	(void)state;
+	setenv("DUMB_INIT_OPTIONS", "-P", 1);
+	assert_int_equal(parse_as("tini", &options, no_words), OPTIONS_RUN);
+	assert_int_equal(options.mode, MODE_PAUSE);
+	assert_int_equal(options.target, TARGET_COMMAND);
+	unsetenv("DUMB_INIT_OPTIONS");
 }
 
 static void test_tini_variables_count_for_those_who_had_them(void **state)
@@ -677,6 +691,7 @@ int main(void)
 		cmocka_unit_test(test_no_word_at_all_is_an_error),
 		cmocka_unit_test_teardown(test_environment, clear_environment),
 		cmocka_unit_test(test_name_gives_defaults_and_no_more),
+		cmocka_unit_test(test_name_counts_where_it_is_the_only_word),
 		cmocka_unit_test_teardown(
 			test_tini_variables_count_for_those_who_had_them,
 			clear_environment),

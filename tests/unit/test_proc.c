@@ -1,9 +1,12 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -110,6 +113,18 @@ static void test_long_line_does_not_hide_the_next(void **state)
 	}
 }
 
+static void test_rest_of_a_long_line_is_no_line(void **state)
+{
+	static char text[2 * PROC_LINE_MAX];
+	char rest[PROC_LINE_MAX];
+
+	(void)state;
+	memset(text, 'x', PROC_LINE_MAX);
+	format_text(text + PROC_LINE_MAX, PROC_LINE_MAX, "key 1\n");
+	write_file(text, strlen(text));
+	assert_false(proc_find_line(path, "key ", rest));
+}
+
 static void test_line_is_found_wherever_a_read_ends(void **state)
 {
 	static char text[2 * PROC_LINE_MAX];
@@ -153,24 +168,97 @@ static void test_file_without_an_end_is_not_read_to_it(void **state)
 
 static void test_file_that_cannot_be_read_has_no_line(void **state)
 {
+	char directory[] = "/tmp/test_proc.XXXXXX";
+	char fifo[sizeof(directory) + sizeof("/fifo")];
 	char rest[PROC_LINE_MAX];
 
 	(void)state;
+	assert_non_null(mkdtemp(directory));
+	format_text(fifo, sizeof(fifo), "%s/fifo", directory);
 	assert_false(proc_find_line("/does/not/exist", "", rest));
 	assert_false(proc_find_line("/", "", rest));
+	/* Nobody writes to it: it must not be waited for. */
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_false(proc_find_line(fifo, "", rest));
+	assert_int_equal(unlink(fifo), 0);
+	assert_int_equal(rmdir(directory), 0);
 }
 
-static void no_number(int number, int directory, void *argument)
+/* What is looked through is bounded: 64 reads. */
+static void test_line_is_found_in_the_first_reads(void **state)
 {
-	(void)argument;
-	fail_msg("%d in %d", number, directory);
+	static const char line[] = "key 1\n";
+	static char text[64 * PROC_LINE_MAX + sizeof(line)];
+	char rest[PROC_LINE_MAX];
+
+	(void)state;
+	memset(text, '\n', sizeof(text));
+	memcpy(text + 63 * PROC_LINE_MAX, line, sizeof(line) - 1);
+	write_file(text, sizeof(text));
+	assert_true(proc_find_line(path, "key ", rest));
+	memset(text, '\n', sizeof(text));
+	memcpy(text + 64 * PROC_LINE_MAX, line, sizeof(line) - 1);
+	write_file(text, sizeof(text));
+	assert_false(proc_find_line(path, "key ", rest));
+}
+
+enum {
+	NUMBERS = 300, /* more than one getdents64(2) tells of */
+};
+
+static void count_visit(int number, int directory, void *argument)
+{
+	int *visits = argument;
+	struct stat status;
+
+	assert_in_range(number, 0, NUMBERS - 1);
+	assert_int_equal(fstat(directory, &status), 0);
+	assert_true(S_ISDIR(status.st_mode));
+	visits[number]++;
+}
+
+static void test_each_number_of_a_directory_is_visited(void **state)
+{
+	static const char *const others[] = { "x", "1x", "-1", "x1" };
+	char directory[] = "/tmp/test_proc.XXXXXX";
+	char name[sizeof(directory) + sizeof("/2147483647")];
+	int visits[NUMBERS] = { 0 };
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		format_text(name, sizeof(name), "%s/%s", directory, others[i]);
+		assert_int_equal(mkdir(name, 0700), 0);
+	}
+	for (int i = 0; i < NUMBERS; i++) {
+		format_text(name, sizeof(name), "%s/%d", directory, i);
+		assert_int_equal(mkdir(name, 0700), 0);
+	}
+	assert_true(proc_each_number(directory, count_visit, visits));
+	for (int i = 0; i < NUMBERS; i++) {
+		assert_int_equal(visits[i], 1);
+		format_text(name, sizeof(name), "%s/%d", directory, i);
+		assert_int_equal(rmdir(name), 0);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		format_text(name, sizeof(name), "%s/%s", directory, others[i]);
+		assert_int_equal(rmdir(name), 0);
+	}
+	assert_int_equal(rmdir(directory), 0);
 }
 
 static void test_what_is_no_directory_has_no_numbers(void **state)
 {
 	(void)state;
-	assert_false(proc_each_number("/does/not/exist", no_number, NULL));
-	assert_false(proc_each_number("/dev/null", no_number, NULL));
+	assert_false(proc_each_number("/does/not/exist", count_visit, NULL));
+	assert_false(proc_each_number(path, count_visit, NULL));
+}
+
+/* After all the others. */
+static void test_no_file_is_left_open(void **state)
+{
+	(void)state;
+	assert_int_equal(open("/dev/null", O_RDONLY), STDIN_FILENO);
 }
 
 static int make_file(void **state)
@@ -178,6 +266,8 @@ static int make_file(void **state)
 	(void)state;
 	file = memfd_create("lines", MFD_CLOEXEC);
 	format_text(path, sizeof(path), "/proc/self/fd/%d", file);
+	/* A file is a file even if its number is 0. */
+	(void)close(STDIN_FILENO);
 	return file < 0;
 }
 
@@ -194,11 +284,15 @@ int main(void)
 		cmocka_unit_test(
 			test_line_that_fits_is_found_and_a_longer_one_is_not),
 		cmocka_unit_test(test_long_line_does_not_hide_the_next),
+		cmocka_unit_test(test_rest_of_a_long_line_is_no_line),
 		cmocka_unit_test(test_line_is_found_wherever_a_read_ends),
 		cmocka_unit_test(test_nul_in_a_file_is_no_harm),
 		cmocka_unit_test(test_file_without_an_end_is_not_read_to_it),
 		cmocka_unit_test(test_file_that_cannot_be_read_has_no_line),
+		cmocka_unit_test(test_line_is_found_in_the_first_reads),
+		cmocka_unit_test(test_each_number_of_a_directory_is_visited),
 		cmocka_unit_test(test_what_is_no_directory_has_no_numbers),
+		cmocka_unit_test(test_no_file_is_left_open),
 	};
 
 	return cmocka_run_group_tests_name("proc", tests, make_file,

@@ -11,8 +11,10 @@
 
 #include <cmocka.h>
 
+#include "explain.h"
 #include "format.h"
 #include "log.h"
+#include "proc.h"
 #include "report.h"
 
 enum {
@@ -87,6 +89,34 @@ static void test_sender_is_who_the_kernel_says(void **state)
 	info.si_code = SI_TIMER;
 	report(&info, &dropped, false);
 	assert_said("[dumb-init] SIGALRM from the kernel: dropped\n");
+}
+
+static void
+test_sender_is_named_if_it_lives_and_is_none_from_outside(void **state)
+{
+	const struct actions dropped = { .signum = 0 };
+	siginfo_t info = { .si_signo = SIGHUP, .si_code = SI_USER };
+	const pid_t pids[] = { 1, getpid() };
+
+	(void)state;
+	info.si_uid = 7;
+	for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++) {
+		char path[64], comm[PROC_LINE_MAX], line[LOG_LINE_MAX];
+
+		format_text(path, sizeof(path), "/proc/%d/comm", pids[i]);
+		assert_true(proc_find_line(path, "", comm));
+		format_text(line, sizeof(line),
+			    "[dumb-init] SIGHUP from PID %d (%s), UID 7: "
+			    "dropped\n",
+			    pids[i], comm);
+		info.si_pid = pids[i];
+		report(&info, &dropped, false);
+		assert_said(line);
+	}
+	info.si_pid = 0;
+	report(&info, &dropped, false);
+	assert_said("[dumb-init] SIGHUP from PID 0 (outside the namespace, or "
+		    "the kernel), UID 7: dropped\n");
 }
 
 static void test_what_became_of_a_signal(void **state)
@@ -280,6 +310,71 @@ static void test_refusal_names_the_target(void **state)
 	}
 }
 
+static void report_use(long s, long us)
+{
+	const struct rusage usage = {
+		.ru_utime = { .tv_sec = s, .tv_usec = us },
+		.ru_stime = { .tv_sec = 2 * s, .tv_usec = us },
+		.ru_maxrss = 1234,
+	};
+
+	dup2(ends[1], STDERR_FILENO);
+	report_usage(&usage);
+	dup2(err, STDERR_FILENO);
+}
+
+static void test_use_is_said_in_seconds_with_milliseconds(void **state)
+{
+	static const struct {
+		long s, us;
+		const char *user, *system;
+	} rows[] = {
+		{ 0, 0, "0.000", "0.000" },
+		{ 0, 999, "0.000", "0.000" },
+		{ 0, 1000, "0.001", "0.001" },
+		{ 0, 10999, "0.010", "0.010" },
+		{ 0, 100000, "0.100", "0.100" },
+		{ 1, 999999, "1.999", "2.999" },
+		{ 12345, 678901, "12345.678", "24690.678" },
+	};
+
+	(void)state;
+	log_set_level(LOG_WARNING);
+	report_use(1, 0);
+	assert_nothing_said();
+	log_set_level(LOG_VERBOSE);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char line[LOG_LINE_MAX];
+
+		report_use(rows[i].s, rows[i].us);
+		format_text(line, sizeof(line),
+			    "[dumb-init] COMMAND took %s s user, %s s system, "
+			    "1234 KiB at most\n",
+			    rows[i].user, rows[i].system);
+		assert_said(line);
+	}
+}
+
+static void test_cause_is_said_with_a_core_if_there_is_one(void **state)
+{
+	siginfo_t dead = { .si_signo = SIGCHLD, .si_code = CLD_KILLED };
+
+	(void)state;
+	dead.si_pid = COMMAND;
+	dead.si_status = SIGSEGV;
+	for (int dumped = 0; dumped < 2; dumped++) {
+		dead.si_code = dumped ? CLD_DUMPED : CLD_KILLED;
+		dup2(ends[1], STDERR_FILENO);
+		report_cause(&dead, EXPLAIN_UNKNOWN);
+		dup2(err, STDERR_FILENO);
+		assert_said(dumped ? "[dumb-init] COMMAND was killed by "
+				     "SIGSEGV, which we did not pass on, "
+				     "core dumped\n"
+				   : "[dumb-init] COMMAND was killed by "
+				     "SIGSEGV, which we did not pass on\n");
+	}
+}
+
 static void test_death_is_said_where_it_was_asked_for(void **state)
 {
 	static const struct {
@@ -354,11 +449,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sender_is_who_the_kernel_says),
+		cmocka_unit_test(
+			test_sender_is_named_if_it_lives_and_is_none_from_outside),
 		cmocka_unit_test(test_what_became_of_a_signal),
 		cmocka_unit_test(test_started_says_the_mode),
 		cmocka_unit_test_teardown(test_event_is_said_at_its_level,
 					  say_all),
 		cmocka_unit_test(test_stop_is_said_behind_its_signal),
+		cmocka_unit_test(test_use_is_said_in_seconds_with_milliseconds),
+		cmocka_unit_test(
+			test_cause_is_said_with_a_core_if_there_is_one),
 		cmocka_unit_test_teardown(test_refusal_names_the_target,
 					  say_all),
 		cmocka_unit_test_teardown(

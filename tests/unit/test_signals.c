@@ -1,9 +1,11 @@
+#include <ctype.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -120,6 +122,18 @@ static void test_every_name_is_understood_again(void **state)
 	}
 }
 
+static void test_every_name_is_understood_in_lower_case(void **state)
+{
+	(void)state;
+	for (int signum = 1; signum < 32; signum++) {
+		struct signal_name name = signals_name(signum);
+
+		for (char *c = name.text; *c != '\0'; c++)
+			*c = (char)tolower(*c);
+		assert_int_equal(signals_parse(name.text), signum);
+	}
+}
+
 static void test_rewrites(void **state)
 {
 	struct rewrites rewrites = { { 0 } };
@@ -183,12 +197,62 @@ static void test_taken_over_signals_wait_and_are_taken(void **state)
 	signals_hand_back(&inherited);
 }
 
+static void test_every_signal_is_waited_for_and_taken(void **state)
+{
+	struct inherited inherited;
+	siginfo_t info;
+
+	(void)state;
+	assert_true(signals_take_over(&inherited));
+	for (int signum = 1; signum <= SIGNALS_RTMAX; signum++) {
+		if (signum == SIGKILL || signum == SIGSTOP)
+			continue;
+		assert_int_equal(kill(getpid(), signum), 0);
+		assert_int_equal(signals_pending(), SIGNALS_BIT(signum));
+		assert_true(signals_wait(&info, SIGNALS_FOREVER));
+		assert_int_equal(info.si_signo, signum);
+		assert_int_equal(kill(getpid(), signum), 0);
+		assert_true(signals_take(SIGNALS_BIT(signum), &info));
+		assert_int_equal(info.si_signo, signum);
+		assert_int_equal(signals_pending(), 0);
+	}
+	signals_hand_back(&inherited);
+}
+
+/* Who waits, be it for a nanosecond, lets others run. */
+static void test_what_is_not_there_to_take_is_not_waited_for(void **state)
+{
+	struct inherited inherited;
+	struct rusage before, after;
+	siginfo_t info;
+
+	(void)state;
+	assert_true(signals_take_over(&inherited));
+	assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+	for (int i = 0; i < 100; i++)
+		assert_false(signals_take(SIGNALS_BIT(SIGUSR1), &info));
+	assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+	assert_in_range(after.ru_nvcsw - before.ru_nvcsw, 0, 50);
+	signals_hand_back(&inherited);
+}
+
 static int64_t now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void test_clock_is_the_one_that_is_not_set(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		const int64_t before = now_ns();
+		const int64_t now = signals_clock();
+
+		assert_true(before <= now && now <= now_ns());
+	}
 }
 
 static void test_wait_ends_when_the_time_is_over_and_not_before(void **state)
@@ -264,9 +328,14 @@ int main(void)
 		cmocka_unit_test(test_anything_else_is_no_signal),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_every_name_is_understood_again),
+		cmocka_unit_test(test_every_name_is_understood_in_lower_case),
 		cmocka_unit_test(test_rewrites),
 		cmocka_unit_test(test_malformed_rewrite_changes_nothing),
 		cmocka_unit_test(test_taken_over_signals_wait_and_are_taken),
+		cmocka_unit_test(test_every_signal_is_waited_for_and_taken),
+		cmocka_unit_test(
+			test_what_is_not_there_to_take_is_not_waited_for),
+		cmocka_unit_test(test_clock_is_the_one_that_is_not_set),
 		cmocka_unit_test(
 			test_wait_ends_when_the_time_is_over_and_not_before),
 		cmocka_unit_test(

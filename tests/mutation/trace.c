@@ -1,0 +1,47 @@
+/*
+ * Which parts of us run: a byte for each, at its place in the program, in the
+ * file of our own path and ".trace", which has to be there. It says so of what
+ * is killed, and of the child of vfork(2), too.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+extern char __executable_start[], etext[];
+
+void __sanitizer_cov_trace_pc(void);
+
+static char *ran;
+
+__attribute__((constructor)) static void open_trace(void)
+{
+	static const char suffix[] = ".trace";
+	char path[PATH_MAX + sizeof(suffix)];
+	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX);
+	void *map;
+	int file;
+
+	if (length < 0)
+		return;
+	memcpy(path + length, suffix, sizeof(suffix));
+	file = open(path, O_RDWR);
+	if (file < 0)
+		return;
+	map = mmap(NULL, (size_t)(etext - __executable_start),
+		   PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	(void)close(file);
+	if (map != MAP_FAILED)
+		ran = map;
+}
+
+/* gcc calls this where each part begins, -fsanitize-coverage=trace-pc. */
+void __sanitizer_cov_trace_pc(void)
+{
+	const char *caller = __builtin_return_address(0);
+
+	if (ran != NULL)
+		ran[caller - __executable_start] = 1;
+}

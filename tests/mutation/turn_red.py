@@ -1,0 +1,123 @@
+"""Behaviour tests for tests/mutation/run, which loads this: pytest -p turn_red.
+
+--plan: a file of JSON. With "trace" in it, says of each test what it runs of a
+traced init; else runs the tests in "order" until one is red, and surely so: red with
+the mutant, green with the original in its place, and red again.
+Each line of JSON in the file "report" is written before the next test begins.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+import watch
+
+# Not as patient as the tests themselves: what hangs does so three times.
+watch.TIMEOUT = 4
+LIMIT = 20  # for a test
+
+
+def pytest_addoption(parser):
+    parser.addoption("--plan")
+
+
+def pytest_configure(config):
+    config.plan = json.loads(pathlib.Path(config.getoption("--plan")).read_text())
+
+
+def is_about(item, path):
+    """Whether the test starts the init at path, under any name."""
+    init = item.callspec.params.get("init") if hasattr(item, "callspec") else None
+    return isinstance(init, str) and os.path.realpath(init) == path
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config, items):
+    plan = config.plan
+    if "trace" in plan:
+        items[:] = [item for item in items if is_about(item, plan["init"])]
+        items[:] = items[plan["share"]::plan["shares"]]
+    else:
+        by_id = {item.nodeid: item for item in items}
+        items[:] = [by_id[each] for each in plan["order"]]
+
+
+def report(item, **what):
+    with open(item.config.plan["report"], "a", encoding="utf-8") as file:
+        print(json.dumps({"test": item.nodeid} | what), file=file)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        with open(session.config.plan["report"], "a", encoding="utf-8") as file:
+            print('{"test": null, "outcome": "end"}', file=file)
+
+
+def too_late(_signum, _frame):
+    pytest.fail("takes too long")
+
+
+def outcome(item, nextitem):
+    """"red", "green" or "skipped", and seconds."""
+    # Again and again, as what cleans up behind the test may hang, too.
+    signal.signal(signal.SIGALRM, too_late)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT, LIMIT)
+    try:
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    from conftest import end_tree  # the one of tests/behaviour, by now
+    if os.getppid() == 1:
+        for pid in set(watch.children(1)) - {os.getpid()}:
+            end_tree(pid)
+    text = "red" if any(each.failed for each in reports) else \
+        "skipped" if any(each.skipped for each in reports) else "green"
+    return text, sum(each.duration for each in reports)
+
+
+def put(path, program):
+    """Makes path a copy of program; those that run are not disturbed."""
+    shutil.copy(program, path + ".new")
+    os.rename(path + ".new", path)
+
+
+def trace(item, nextitem):
+    path = item.config.plan["trace"]
+    size = os.path.getsize(path)
+    os.truncate(path, 0)
+    os.truncate(path, size)
+    colour, seconds = outcome(item, nextitem)
+    ran = pathlib.Path(path).read_bytes()
+    report(item, outcome=colour, seconds=seconds,
+           ran=[each.start() for each in re.finditer(b"[^\0]", ran)])
+
+
+def judge(item, nextitem):
+    plan = item.config.plan
+    report(item, outcome="begun")
+    first, seconds = outcome(item, nextitem)
+    if first != "red":
+        report(item, outcome=first, seconds=seconds)
+        return
+    put(plan["init"], plan["original"])
+    original, _ = outcome(item, nextitem)
+    put(plan["init"], plan["mutant"])
+    again = outcome(item, nextitem)[0] if original != "red" else "unknown"
+    report(item, outcome="red" if again == "red" else "unsure", original=original)
+    if again == "red":
+        item.session.shouldstop = "red"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    if "trace" in item.config.plan:
+        trace(item, nextitem)
+    else:
+        judge(item, nextitem)
+    return True
