@@ -57,11 +57,11 @@ static bool send(const struct supervisor *supervisor,
 		return info && errno == ESRCH &&
 		       kill(pid, actions->signum) == 0;
 	case TARGET_COMMAND:
-		if (info && info->si_code == SI_QUEUE)
-			return send_with_value(pid, actions->signum, info);
-		return kill(pid, actions->signum) == 0;
+		break;
 	}
-	return true;
+	if (info && info->si_code == SI_QUEUE)
+		return send_with_value(pid, actions->signum, info);
+	return kill(pid, actions->signum) == 0;
 }
 
 /* info: what came with the signal; NULL for one that is our own. */

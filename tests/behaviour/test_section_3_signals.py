@@ -117,7 +117,21 @@ def test_sigcont_that_comes_while_a_stop_is_passed_on_is_not_lost(
     wait_until(lambda: state(command) == "S", "SIGCONT")
     # Between looking for SIGCONT and SIGSTOP there is a moment left; not where
     # there is no SIGSTOP.
-    assert place == "ordinary" or "kill(1, SIGSTOP" not in trace.read_text()
+    if place == "pid1":
+        os.kill(ours, signal.SIGTSTP)
+        os.kill(ours, signal.SIGUSR1)
+        wait_until(lambda: "SIGUSR1" in trace.read_text(), "what follows the stop")
+        assert "kill(1, SIGSTOP" not in trace.read_text()
+
+
+def test_signal_that_the_kernel_sends_us_alone_is_passed_on(start, helper, mode):
+    """Not all that it sends comes from the terminal: this is of alarm(2)."""
+    started = start(*mode, helper("reporter"), before=["python3", "-ISc", "if True:\n"
+                    "    import os, signal, sys\n"
+                    "    signal.setitimer(signal.ITIMER_REAL, 0.2)\n"
+                    "    os.execv(sys.argv[1], sys.argv[1:])"])
+    started.expect("ready")
+    started.expect_signals(signal.SIGALRM)
 
 
 def test_no_sigcont_is_lost_among_many_stops(start, mode):
@@ -210,8 +224,16 @@ def sigqueue(pid, signum, value):
         ctypes.get_errno())
 
 
-def test_queued_signals_keep_order_and_values(start, helper, place):
-    started = start("-c", helper("reporter"), place=place)
+@pytest.fixture
+def says_nothing(tmp_path):
+    """For start: where stderr goes, which is to stay empty."""
+    with open(tmp_path / "err", "wb") as err:
+        yield err
+    assert (tmp_path / "err").read_text() == ""
+
+
+def test_queued_signals_keep_order_and_values(start, helper, place, says_nothing):
+    started = start("-c", helper("reporter"), place=place, stderr=says_nothing)
     started.expect("ready")
     for value in range(500):
         sigqueue(started.pid, 40, value)
@@ -232,9 +254,10 @@ def test_value_of_a_rewritten_signal_is_kept(start, helper):
 
 
 @pytest.mark.parametrize("error", ["EAGAIN", "ENOSYS"])
-def test_value_that_finds_no_room_is_lost_but_the_signal_is_not(start, helper, error):
+def test_value_that_finds_no_room_is_lost_but_the_signal_is_not(
+        start, helper, says_nothing, error):
     """RLIMIT_SIGPENDING, sigqueue(3): made up, since it does not bind others."""
-    started = start("-c", helper("reporter"), before=[
+    started = start("-c", helper("reporter"), stderr=says_nothing, before=[
         "strace", "-qq", "-o", "/dev/null", "-e", "trace=rt_sigqueueinfo",
         "-e", f"inject=rt_sigqueueinfo:error={error}"])
     started.expect("ready")
