@@ -39,7 +39,7 @@ static void kill_by(struct lifecycle *lifecycle, int64_t time)
 
 static bool in_job_stop(int signum)
 {
-	return (SIGNALS_JOB_STOP & SIGNALS_BIT(signum)) != 0;
+	return signum > 0 && (SIGNALS_JOB_STOP & SIGNALS_BIT(signum)) != 0;
 }
 
 /* What a signal is passed on as; 0 when it is dropped. */

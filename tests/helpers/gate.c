@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 
 	if (argc < 3)
 		return 1;
-	end.fd = atoi(argv[1]);
+	end.fd = (int)strtol(argv[1], NULL, 10);
 	while (ppoll(&end, 1, NULL, NULL) != 1)
 		continue;
 	for (int i = 0; i < SPENT; i++)

@@ -25,8 +25,8 @@ static void make_orphans(int count, int stay)
 			if (fork() != 0)
 				continue;
 			close(STDOUT_FILENO);
-			while (stay)
-				pause();
+			if (stay)
+				(void)pause(); /* all are blocked */
 			_exit(0);
 		}
 		_exit(0);
@@ -40,7 +40,7 @@ int main(void)
 	uint64_t inherited = 0;
 
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &inherited, sizeof(all));
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	if (inherited != 0)
 		puts("blocked");
 	puts("ready");

@@ -188,16 +188,16 @@ static void test_file_that_cannot_be_read_has_no_line(void **state)
 static void test_line_is_found_in_the_first_reads(void **state)
 {
 	static const char line[] = "key 1\n";
-	static char text[64 * PROC_LINE_MAX + sizeof(line)];
+	static char text[64 * (size_t)PROC_LINE_MAX + sizeof(line)];
 	char rest[PROC_LINE_MAX];
 
 	(void)state;
 	memset(text, '\n', sizeof(text));
-	memcpy(text + 63 * PROC_LINE_MAX, line, sizeof(line) - 1);
+	memcpy(text + 63 * (size_t)PROC_LINE_MAX, line, sizeof(line) - 1);
 	write_file(text, sizeof(text));
 	assert_true(proc_find_line(path, "key ", rest));
 	memset(text, '\n', sizeof(text));
-	memcpy(text + 64 * PROC_LINE_MAX, line, sizeof(line) - 1);
+	memcpy(text + 64 * (size_t)PROC_LINE_MAX, line, sizeof(line) - 1);
 	write_file(text, sizeof(text));
 	assert_false(proc_find_line(path, "key ", rest));
 }
