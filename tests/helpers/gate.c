@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 		return 1;
 	end.fd = (int)strtol(argv[1], NULL, 10);
 	while (ppoll(&end, 1, NULL, NULL) != 1)
-		continue;
+		; /* it was interrupted */
 	for (int i = 0; i < SPENT; i++)
 		spend();
 	close(end.fd);
