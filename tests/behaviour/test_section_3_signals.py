@@ -274,6 +274,7 @@ def test_what_sigqueue_has_accepted_arrives_though_the_queue_is_full(start, help
         pytest.skip("NOT TESTED: needs a UID that nobody else has, as root has them")
     started = start(*mode, helper("reporter"), before=[
         "setpriv", "--reuid", str(random.randrange(20_000, 60_000)), "--clear-groups",
+        "--inh-caps=+dac_override", "--ambient-caps=+dac_override",  # to find us
         "prlimit", "--sigpending=100:100",
         "strace", "-qq", "-o", "/dev/null", "-e", "trace=rt_sigqueueinfo,kill",
         "-e", "inject=rt_sigqueueinfo,kill:delay_enter=2000"])
