@@ -12,8 +12,8 @@ import time
 import pytest
 
 import calls
-from conftest import (MODES, NAMESPACE, TIMEOUT, children, end_tree, state, status_field,
-                      wait_until, waits_for_good)
+from conftest import (MODES, NAMESPACE, TIMEOUT, children, end_tree, state,
+                      status_field, wait_until, waits_for_good)
 
 pytestmark = pytest.mark.cost
 

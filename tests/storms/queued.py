@@ -75,8 +75,9 @@ def in_small_room(place, options, kind):
     arguments = [place.part(COUNT / SENDERS, 2000), 40 if kind == "kill" else 0]
     # The queue is that of a UID, of one that nobody else has.
     small = ["setpriv", "--reuid", str(place.random.randrange(20_000, 60_000)),
-             "--clear-groups", "--inh-caps=+dac_override", "--ambient-caps=+dac_override",
-             "prlimit", f"--sigpending={SMALL_LIMIT}:{SMALL_LIMIT}"]
+             "--clear-groups", "--inh-caps=+dac_override",
+             "--ambient-caps=+dac_override", "prlimit",
+             f"--sigpending={SMALL_LIMIT}:{SMALL_LIMIT}"]
     with running([place.init, *options, *place.helper("turmoil")],
                  before=small) as init:
         init.hear()
