@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from conftest import (NAMESPACE, TIMEOUT, WITHOUT_CAP_KILL, children, end_tree,
-                      state, status_field, wait_until, waits_for_good)
+                      state, status_field, wait_until)
 
 pytestmark = pytest.mark.slow
 
@@ -555,41 +555,24 @@ def test_each_of_many_processes_gets_a_signal(start):
     started.expect("over")
 
 
-@pytest.fixture
-def without_memory(start, tmp_path):
-    """Starts an init that has nothing to list processes in, and says so."""
-    def without_memory(*words, command_ends=False):
-        with open(tmp_path / "err", "wb") as err:
-            started = start(*words, stdin=subprocess.PIPE, stderr=err,
-                            start_new_session=True)
-        started.expect("ready")
-        wait_until(lambda: waits_for_good(started.pid), "all that takes memory")
-        if command_ends:
-            end_command(started)
-            wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's end")
-        resource.prlimit(started.pid, resource.RLIMIT_AS, (4096, 4096))
-        started.send(signal.SIGUSR1)
-        wait_until(lambda: (tmp_path / "err").read_bytes().endswith(
-            b"[dumb-init] cannot pass SIGUSR1 on to everything: "
-            b"Cannot allocate memory\n"), "a warning")
-        return started
-    return without_memory
-
-
-def test_without_memory_command_gets_the_signal_at_least(without_memory, helper):
-    without_memory("-a", helper("reporter")).expect_signals(signal.SIGUSR1)
-
-
-def test_without_memory_nobody_gets_it_when_command_has_ended(without_memory, helper,
-                                                              tmp_path):
-    """Not our own group either: we would hear of it."""
-    started = without_memory("-W", "sh", "-c", '(setsid "$0" &); read line; exit 3',
-                             helper("reporter"), command_ends=True)
-    os.kill(started.command, signal.SIGUSR2)
-    started.expect_signals(signal.SIGUSR2)
-    end_tree(started.command)
-    assert started.status() == 3
-    assert (tmp_path / "err").read_text().count("SIGUSR1") == 1
+def test_pid_1_is_none_of_what_is_left(start, helper):
+    """Where it is another, and COMMAND has ended."""
+    pid_1 = "trap 'echo hit' USR1; exec 3<&0; \"$@\" <&3 & wait; wait; wait; wait"
+    started = start("-W", "sh", "-c", '(setsid "$0" &); read line; exit 3',
+                    helper("reporter"), stdin=subprocess.PIPE,
+                    around=[*NAMESPACE, "bash", "-c", pid_1, "bash"])
+    started.expect("ready")
+    init, command = [process.pid for process in psutil.Process(
+        started.popen.pid).children(recursive=True)][1:3]
+    end_command(started)
+    wait_until(lambda: state(command) == "X", "COMMAND's end")
+    for _ in range(3):
+        os.kill(init, signal.SIGUSR1)
+        started.expect_signals(signal.SIGUSR1)
+        assert b"hit" not in started.output.before
+    end_tree(children(init)[0])
+    started.status()
+    assert b"hit" not in started.output.read()
 
 
 def slow(call, trace="/dev/null"):
@@ -663,6 +646,24 @@ def test_without_memory_command_gets_the_signal_at_least(start, helper):
     started.expect_signals(signal.SIGUSR1)
     assert started.popen.stderr.readline() == \
         b"[dumb-init] cannot pass SIGUSR1 on to everything: Cannot allocate memory\n"
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_without_memory_our_own_group_gets_nothing(start, helper, tmp_path):
+    """When COMMAND has ended: we are in that group, and would hear of it."""
+    with open(tmp_path / "err", "wb") as err:
+        started = start("-W", "sh", "-c", '(setsid "$0" &); read line; exit 3',
+                        helper("reporter"), stdin=subprocess.PIPE, stderr=err,
+                        start_new_session=True)
+    started.expect("ready")
+    end_command(started)
+    wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's end")
+    leave_no_memory(started)
+    started.send(signal.SIGUSR1)
+    wait_until(lambda: "SIGUSR1" in (tmp_path / "err").read_text(), "a warning")
+    end_tree(started.command)
+    assert started.status() == 3
+    assert (tmp_path / "err").read_text().count("SIGUSR1") == 1
 
 
 @pytest.mark.usefixtures("unsanitized")

@@ -348,6 +348,13 @@ def death(signum, core=False):
             f"{core}{each}" for each in more]
 
 
+def test_command_that_is_killed_at_once_had_no_time_to_run_out_of_memory(run, before):
+    """It ends before we have looked what the cgroup has counted so far."""
+    for _ in range(5):
+        result = run(*suicide(signal.SIGKILL), before=before)
+        assert result.stderr in [said(line) for line in death(signal.SIGKILL)]
+
+
 @pytest.mark.parametrize("half", [0, 1])
 def test_each_signal_that_kills_command_is_named_in_one_line(run, before, half):
     for signum in DEADLY[half::2]:
