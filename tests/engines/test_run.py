@@ -95,7 +95,7 @@ def ends(popen):
 def test_client_that_gets_sigterm_ends_the_container(engine, client):
     container, started = client()
     # Podman 4.3 passes signals on only some time after the container's first
-    # output; until then it loses them, or ends with 0.
+    # output; until then it loses them, or ends with 0. Nothing tells when.
     if engine.name == "podman":
         time.sleep(1)
     started.terminate()

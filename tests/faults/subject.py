@@ -4,7 +4,6 @@ import collections
 import fcntl
 import os
 import pathlib
-import re
 import select
 import signal
 import subprocess
@@ -12,12 +11,10 @@ import tempfile
 import termios
 import time
 
-from watch import children, wait_until
+from watch import children, wait_until, waits_for_good
 
 LIMIT = 10  # seconds, for what comes at once when all is well
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-# rt_sigtimedwait(2) with no timeout, as proc(5) has it in /proc/PID/syscall.
-WAITS_FOR_GOOD = r"\d+ (0x[0-9a-f]{5,} ){2}0x0 0x8 "
 
 # left: after COMMAND's end it waits for the rest. killed: COMMAND is, by SIGKILL.
 Options = collections.namedtuple("Options", "words pid1 terminal left killed",
@@ -134,10 +131,9 @@ class Subject:
     def is_idle(self):
         """Or has ended."""
         try:
-            text = pathlib.Path(f"/proc/{self.pid}/syscall").read_text()
+            return waits_for_good(self.pid)
         except OSError:
             return True
-        return re.match(WAITS_FOR_GOOD, text) is not None
 
     def find_command(self):
         """The PID of COMMAND; in a pause, of who makes orphans in its place."""
