@@ -127,6 +127,18 @@ def test_files_and_directory_are_kept_by_command_and_let_go_by_us(
     os.close(reading)
 
 
+def test_files_are_let_go_in_one_call(run, tmp_path):
+    trace = tmp_path / "trace"
+    many = [os.open("/dev/null", os.O_RDONLY) for _ in range(100)]
+    run("true", pass_fds=many, before=["strace", "-qq", "-o", str(trace), "-e",
+                                       "trace=close,close_range"])
+    for each in many:
+        os.close(each)
+    calls = [line for line in trace.read_text().splitlines() if "close" in line]
+    assert len(calls) < 10
+    assert any(line.startswith("close_range(3, ") for line in calls)
+
+
 def test_standard_files_stay_open_for_others_to_write_to(start):
     started = start("sh", "-c", "echo ready; exec sleep 60")
     started.expect("ready")

@@ -401,6 +401,32 @@ def test_as_pid_1_who_came_from_outside_counts(start, options):
     assert started.status() == 3
 
 
+def test_as_pid_1_we_do_not_end_while_we_cannot_look_who_is_left(start, tmp_path):
+    """Made up: seccomp(2) may forbid it."""
+    started = start("-W", "sh", "-c", "echo ready; read line; exit 3", place="pid1",
+                    stdin=subprocess.PIPE)
+    started.expect("ready")
+    init, trace = started.pid, tmp_path / "trace"
+    with subprocess.Popen(
+            ["nsenter", "--pid", "--mount", "--target", str(init),
+             "sh", "-c", "echo ready; read line"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE) as visitor, \
+        subprocess.Popen(
+            ["strace", "-o", str(trace), "-e", "trace=kill",
+             "-e", "inject=kill:error=EPERM", "--attach", str(init)],
+            stderr=subprocess.PIPE, text=True) as tracer:
+        assert visitor.stdout.readline() == b"ready\n"
+        assert "attached" in tracer.stderr.readline()
+        end_command(started)
+        wait_until(lambda: trace.read_text().count("kill(-1, 0)") > 2 or
+                   state(init) in "XZ", "three looks")
+        assert state(init) not in "XZ"
+        tracer.terminate()
+        tracer.communicate()
+        visitor.stdin.close()
+    assert started.status() == 3
+
+
 def test_as_pid_1_who_came_from_outside_and_cannot_be_killed_does_not_hold_us(start,
                                                                           another):
     """One of another user, whom we may not signal. The kernel ends it when we end."""
@@ -544,6 +570,93 @@ def test_everything_gets_a_signal_once(start, helper, tmp_path, kernel, stdin):
     files = {"1", "2"} if stdin else {"0", "1", "2"}
     wait_until(lambda: set(os.listdir(f"/proc/{init}/fd")) == files, "its files closed")
     assert (tmp_path / "err").read_text() == ""
+
+
+@pytest.mark.parametrize("stdin", [[], CLOSED], ids=["open", "closed"])
+def test_signal_is_for_a_process_and_not_for_a_number(start, helper, tmp_path, stdin):
+    """Which another may have by then, kill(2)."""
+    trace = tmp_path / "trace"
+    started = start("-a", helper("reporter"), before=[
+        "strace", "-qq", "-o", str(trace), "-e", "trace=kill,pidfd_send_signal",
+        "-e", "signal=none", *stdin])
+    started.expect("ready")
+    init, = children(started.pid)
+    os.kill(init, signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+    end_tree(children(init)[0])
+    started.status()
+    calls = [line.partition("(")[0] for line in trace.read_text().splitlines()
+             if "SIGUSR1" in line]
+    assert calls == ["pidfd_send_signal"]
+
+
+def test_we_look_no_further_when_nobody_new_is_found(start, helper, tmp_path):
+    trace = tmp_path / "trace"
+    started = start("-a", helper("reporter"), before=[
+        "strace", "-qq", "-o", str(trace), "-e", "trace=getdents64", "-e",
+        "signal=none"])
+    started.expect("ready")
+    init, = children(started.pid)
+    os.kill(init, signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+    end_tree(children(init)[0])
+    started.status()
+    # Our threads, COMMAND's, and ours again; each time to the end of the list.
+    assert len(trace.read_text().splitlines()) == 6
+
+
+def test_who_ends_meanwhile_does_not_keep_a_signal_from_the_rest(start, helper):
+    """Made up: COMMAND or its child is said to have ended."""
+    started = start("-a", "sh", "-c", '"$0" & exec "$0"', helper("reporter"),
+                    before=[*failing("pidfd_send_signal", "ESRCH:when=1"), *CLOSED])
+    for _ in range(2):
+        started.expect("ready")
+    init, = children(started.pid)
+    os.kill(init, signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+
+
+def test_who_is_left_gets_signals_where_no_children_are_listed(start, helper):
+    """Then there is no COMMAND either, to begin with."""
+    started = start("-W", "sh", "-c", '(setsid "$0" &); read line', helper("reporter"),
+                    stdin=subprocess.PIPE,
+                    before=failing("?access,?faccessat,?faccessat2", "ENOENT"))
+    started.expect("ready")
+    init, = children(started.pid)
+    end_command(started)
+    wait_until(lambda: len(children(init)) == 1, "COMMAND's end")
+    os.kill(init, signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+
+
+# A /proc that is another PID namespace's: there our child is who is not ours here.
+FAKE_PROC = """
+    fake=$1 bystander=$2
+    shift 2
+    mkdir -p $fake/$$/task/$$ $fake/$bystander
+    ln -s 4194305 $fake/self
+    echo "$bystander " >$fake/$$/task/$$/children
+    echo "$bystander (reporter) S $$ 0 0" >$fake/$bystander/stat
+    mount --bind $fake /proc
+    exec "$@"
+"""
+
+
+def test_nobody_is_looked_for_in_the_proc_of_others(start, helper, tmp_path):
+    with subprocess.Popen([helper("reporter")], stdout=subprocess.PIPE,
+                          text=True) as bystander:
+        assert bystander.stdout.readline().startswith("ready")
+        started = start("-a", helper("reporter"), stderr=subprocess.PIPE, before=[
+            "unshare", "--mount", "sh", "-c", FAKE_PROC, "sh", str(tmp_path / "proc"),
+            str(bystander.pid)])
+        started.expect("ready")
+        started.send(signal.SIGUSR1)
+        started.expect_signals(signal.SIGUSR1)
+        assert b"No such file" in started.popen.stderr.readline()  # we have looked
+        bystander.send_signal(signal.SIGUSR2)
+        heard = bystander.stdout.readline()
+        bystander.kill()
+    assert heard.startswith(f"{signal.SIGUSR2:d} ")
 
 
 def test_each_of_many_processes_gets_a_signal(start):

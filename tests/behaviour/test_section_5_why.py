@@ -7,6 +7,7 @@ import resource
 import select
 import shutil
 import signal
+import stat
 import struct
 import subprocess
 import sys
@@ -613,6 +614,14 @@ def test_termination_log_has_why_command_died(run, mode, before, log):
     assert log.read_text() == result.stderr == said(*death(signal.SIGUSR1))
     run(*mode, f"--termination-log={log}", *suicide(signal.SIGUSR2), before=before)
     assert log.read_text() == said(*death(signal.SIGUSR1), *death(signal.SIGUSR2))
+
+
+def test_termination_log_can_be_read_by_all_and_written_by_its_owner(run, log):
+    """If the umask lets them. Without a stdin its number is 0."""
+    result = run(f"--termination-log={log}", *suicide(signal.SIGUSR1),
+                 before=["sh", "-c", 'umask 0; exec "$@" <&-', "sh"])
+    assert log.read_text() == result.stderr == said(*death(signal.SIGUSR1))
+    assert stat.S_IMODE(log.stat().st_mode) == 0o644
 
 
 @pytest.mark.parametrize("command, status", [

@@ -127,11 +127,11 @@ static void test_rest_of_a_long_line_is_no_line(void **state)
 
 static void test_line_is_found_wherever_a_read_ends(void **state)
 {
-	static char text[2 * PROC_LINE_MAX];
+	static char text[4 * PROC_LINE_MAX];
 	char rest[PROC_LINE_MAX];
 
 	(void)state;
-	for (size_t before = 0; before < PROC_LINE_MAX + 32; before++) {
+	for (size_t before = 0; before < 3 * (size_t)PROC_LINE_MAX; before++) {
 		/* Short lines, up to the one that is looked for. */
 		for (size_t i = 0; i < before; i++)
 			text[i] = i % 7 == 6 || i == before - 1 ? '\n' : 'x';
