@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from conftest import (NAMESPACE, TIMEOUT, WITHOUT_CAP_KILL, children, end_tree,
-                      state, status_field, wait_until)
+                      state, status_field, wait_until, waits_for_good)
 
 pytestmark = pytest.mark.slow
 
@@ -404,7 +404,7 @@ def test_as_pid_1_who_came_from_outside_counts(start, options):
 def test_as_pid_1_we_do_not_end_while_we_cannot_look_who_is_left(start, tmp_path):
     """Made up: seccomp(2) may forbid it."""
     started = start("-W", "sh", "-c", "echo ready; read line; exit 3", place="pid1",
-                    stdin=subprocess.PIPE)
+                    stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     started.expect("ready")
     init, trace = started.pid, tmp_path / "trace"
     with subprocess.Popen(
@@ -421,10 +421,13 @@ def test_as_pid_1_we_do_not_end_while_we_cannot_look_who_is_left(start, tmp_path
         wait_until(lambda: trace.read_text().count("kill(-1, 0)") > 2 or
                    state(init) in "XZ", "three looks")
         assert state(init) not in "XZ"
+        os.kill(init, signal.SIGUSR1)
+        wait_until(lambda: "SIGUSR1" in trace.read_text(), "our turn")
         tracer.terminate()
         tracer.communicate()
         visitor.stdin.close()
     assert started.status() == 3
+    assert b"cannot pass SIGUSR1 on" in started.popen.stderr.read()
 
 
 def test_as_pid_1_who_came_from_outside_and_cannot_be_killed_does_not_hold_us(start,
@@ -603,6 +606,22 @@ def test_we_look_no_further_when_nobody_new_is_found(start, helper, tmp_path):
     started.status()
     # Our threads, COMMAND's, and ours again; each time to the end of the list.
     assert len(trace.read_text().splitlines()) == 6
+
+
+def test_many_signals_cost_no_memory(start, helper):
+    """Whom they reach is in memory that is given back."""
+    started = start("-a", helper("reporter"))
+    started.expect("ready")
+
+    def size_after_signals(count):
+        for _ in range(count):
+            started.send(signal.SIGUSR1)
+            started.expect_signals(signal.SIGUSR1)
+        wait_until(lambda: waits_for_good(started.pid), "our turn")
+        return status_field(started.pid, "VmSize")
+
+    before = size_after_signals(1)
+    assert size_after_signals(20) == before
 
 
 def test_who_ends_meanwhile_does_not_keep_a_signal_from_the_rest(start, helper):
