@@ -142,6 +142,24 @@ def test_where_no_signal_can_be_waited_for_we_are_not_busy(
     assert -after(10) + after(30) > 0.2, "busy"
 
 
+def test_where_no_wait_takes_its_time_we_are_not_busy(start, tmp_path):
+    """Until time is up."""
+    trace = tmp_path / "trace"
+    started = start("-t", "0.5", "sh", "-c", "trap '' TERM; sleep 60 & exit 3",
+                    before=failing("rt_sigtimedwait", trace=trace))
+    assert started.status() == 3
+    assert trace.read_text().count("INJECTED") < 100
+
+
+def test_wait_that_has_taken_its_time_is_not_followed_by_a_pause(start, tmp_path):
+    trace = tmp_path / "trace"
+    started = start("-t", "0.1", "sh", "-c", "trap '' TERM; sleep 60 & exit 3", before=[
+        "strace", "-qq", "-o", str(trace), "-e", "trace=rt_sigtimedwait,?poll,?ppoll"])
+    assert started.status() == 3
+    assert "EAGAIN" in trace.read_text()
+    assert "poll(NULL" not in trace.read_text()
+
+
 def test_child_that_could_not_be_collected_is_so_without_a_new_one(
         start, mode, tmp_path):
     started = start(*mode, "sh", "-c", "(true &); echo ready; exec sleep 60",
