@@ -266,6 +266,23 @@ def test_path_is_searched_as_execvp_does(run, tmp_path):
     assert run("true", env={"PATH": "x" * 5000 + ":/usr/bin"}).returncode == 0
 
 
+def test_path_that_is_too_long_is_not_cut_off(run, tmp_path):
+    """The longest has 4095 bytes, PATH_MAX."""
+    def directory(length):
+        path = str(tmp_path)
+        while len(path) < length:
+            path += "/" + "d" * min(200, length - len(path) - 1)
+        path = path[:length]
+        os.makedirs(path, exist_ok=True)
+        return path
+
+    fits, too_long = directory(4095 - len("/script-7")), directory(4095 - len("/script-"))
+    program(pathlib.Path(too_long, "script-"), "#!/bin/sh\necho another\n")
+    assert run("script-7", env={"PATH": too_long}).returncode == 127
+    program(pathlib.Path(fits, "script-7"), "#!/bin/sh\necho found\n")
+    assert run("script-7", env={"PATH": f"{too_long}:{fits}"}).stdout == "found\n"
+
+
 def test_directory_that_may_not_be_searched_is_not_what_is_missing(run, tmp_path):
     secret = tmp_path / "secret"
     secret.mkdir(mode=0)

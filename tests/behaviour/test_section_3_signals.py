@@ -3,6 +3,7 @@
 import ctypes
 import os
 import random
+import resource
 import signal
 import subprocess
 
@@ -265,6 +266,16 @@ def test_value_that_finds_no_room_is_lost_but_the_signal_is_not(
     ours, = children(started.pid)
     sigqueue(ours, 40, 1234)
     started.expect(rb"40 0 \d+ \d+\n")
+
+
+def test_sixteenth_of_the_room_in_the_queue_is_not_for_us(start, helper, mode):
+    started = start(*mode, helper("reporter"),
+                    before=["prlimit", "--sigpending=1600:1700"])
+    started.expect("ready")
+    wait_until(lambda: waits_for_good(started.pid), "our first wait")
+    command, = children(started.pid)
+    assert resource.prlimit(command, resource.RLIMIT_SIGPENDING) == (1600, 1700)
+    assert resource.prlimit(started.pid, resource.RLIMIT_SIGPENDING) == (1500, 1700)
 
 
 def test_what_sigqueue_has_accepted_arrives_though_the_queue_is_full(start, helper,
