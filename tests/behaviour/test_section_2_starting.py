@@ -236,6 +236,24 @@ def test_program_that_cannot_be_run_is_126(run, mode, tmp_path):
         assert says(result, name, errno.EACCES)
 
 
+# A parent that gets whom we leave behind, PR_SET_CHILD_SUBREAPER.
+HEIR = """if True:
+    import ctypes, os, subprocess, sys
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+    for _ in range(20):
+        subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL)
+        try:
+            sys.exit(f"left: {os.wait()}")
+        except ChildProcessError:
+            pass
+"""
+
+
+def test_process_that_did_not_become_command_is_collected(run, mode):
+    result = run(*mode, "nonsense-7", before=["/usr/bin/python3", "-ISc", HEIR])
+    assert (result.stderr, result.returncode) == ("", 0)
+
+
 def test_script_without_its_interpreter_is_126_since_it_was_found(run, tmp_path):
     script = program(tmp_path / "script-7", "#!/nonsense\n")
     assert run(script).returncode == 126
