@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import (children, maps_other_users, state, status_field,
+from conftest import (children, end_tree, maps_other_users, state, status_field,
                       wait_until, waits_for_good)
 
 LOOK = """if True:
@@ -192,11 +192,16 @@ def test_wait_all_is_not_misled_by_a_look_that_fails(start, mode, tmp_path):
 @pytest.mark.parametrize("options, call", [([], "setsid"), (["-g"], "setpgid")])
 def test_command_that_cannot_have_a_group_gets_the_signals(
         start, helper, options, call):
-    started = start(*options, helper("reporter"), before=failing(call, "-f"))
+    started = start(*options, helper("reporter"), before=failing(call, "-f"),
+                    stderr=subprocess.PIPE)
     started.expect("ready")
     ours, = children(started.pid)
     os.kill(ours, signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
+    wait_until(lambda: not pending(ours), "our turn")
+    end_tree(children(ours)[0])
+    started.status()
+    assert b"cannot pass" not in started.popen.stderr.read()
 
 
 def test_hangup_of_our_own_is_taken_back_though_a_call_fails(start, helper):
