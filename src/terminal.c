@@ -79,7 +79,8 @@ enum terminal_place terminal_place(pid_t command)
 	pid_t foreground = tcgetpgrp(terminal);
 
 	close_terminal(terminal);
-	if (foreground == getpgrp())
+	/* Where both are 0 our PID namespace knows neither. */
+	if (foreground == getpgrp() && foreground != 0)
 		return TERMINAL_OURS;
 	if (foreground < 0 || getsid(0) == getpid())
 		return TERMINAL_NONE;

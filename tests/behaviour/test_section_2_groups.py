@@ -6,7 +6,8 @@ import signal
 import psutil
 import pytest
 
-from conftest import JOB_STOP, children, state, status_field, wait_until
+from conftest import (JOB_STOP, children, state, status_field, wait_until,
+                      waits_for_good)
 from test_section_2_terminals import (CTRL_BACKSLASH, CTRL_C, CTRL_Z, run_in,
                                       terminal_of)
 from test_section_4_end import SURVIVOR
@@ -215,6 +216,85 @@ def test_background_job_stops_when_it_needs_the_terminal_and_fg_gives_it(
     bring_back(any_shell, ours, command)
     reads_the_terminal(any_shell)
     ends_with(any_shell, CTRL_D, 0)
+
+
+@pytest.mark.parametrize("background", ["", "&"], ids=["foreground", "background"])
+def test_terminal_of_a_group_that_is_unknown_here_is_not_for_command(shell, background):
+    """In a PID namespace that a shell of another runs. We stop for that shell, but for
+    PID 1, whom the kernel does not let."""
+    shell.sendline("unshare --pid --fork --kill-child sh -c '"
+                   f'"$INIT" -g sh -c "echo running; exec cat"; :\' {background}')
+    shell.expect_exact("running\r\n")
+    namespace, = children(shell.pid)
+    pid_1, = children(namespace)
+    ours, = children(pid_1)
+    wait_for_states("T", ours, *children(ours))
+
+
+def test_pid_1_is_not_busy_where_command_cannot_have_the_terminal(shell):
+    shell.sendline("unshare --pid --fork --kill-child $INIT -g "
+                   "sh -c 'echo running; exec cat'")
+    shell.expect_exact("running\r\n")
+    namespace, = children(shell.pid)
+    ours, = children(namespace)
+    wait_for_states("T", *children(ours))
+    wait_until(lambda: waits_for_good(ours), "our wait")
+
+
+@pytest.mark.parametrize("redirected", ["</dev/null", "<&-", "</dev/null >/dev/null",
+                                        "</dev/null >/dev/null 2>&1"])
+def test_terminal_need_not_be_on_stdin(start, place, redirected):
+    # 9: somebody has it open all along, or it would be at its end.
+    started = start("-g", "sh", "-c", "exec cat </dev/tty >/dev/tty",
+                    terminal=True, place=place,
+                    before=["sh", "-c", f'exec "$@" 9<&0 {redirected}', "sh"])
+    reads_the_terminal(started.output)
+
+
+def test_job_of_a_script_without_job_control_leaves_it_the_terminal(start, place):
+    """It is in the script's own group; but its stdin is /dev/null, POSIX says."""
+    started = start("-g", "sh", "-c", "echo running; exec sleep 60", terminal=True,
+                    place=place, before=["sh", "-c", '"$@" & exec cat', "sh"])
+    started.expect("running")
+    reads_the_terminal(started.output)
+    reads_the_terminal(started.output, "again")
+
+
+@pytest.mark.parametrize("command, status", [
+    (["true"], 0), (["sh", "-c", "kill -9 $$"], 137), (["/nonexistent"], 127),
+    (["/etc/passwd"], 126)], ids=["ends", "is killed", "is not found", "cannot run"])
+def test_what_follows_us_in_a_script_has_the_terminal_again(
+        start, place, command, status):
+    started = start("-g", *command, terminal=True, place=place,
+                    before=["sh", "-c", '"$@"; echo status $?; exec cat', "sh"])
+    started.expect(f"status {status}\r\n")
+    reads_the_terminal(started.output)
+
+
+@pytest.mark.parametrize("first", ["", "stty sane; "], ids=["SIGTTIN", "SIGTTOU"])
+def test_background_job_stops_when_it_needs_the_terminal_and_fg_gives_it(
+        any_shell, first):
+    ours, command = run_in(
+        any_shell, f"$INIT -g sh -c 'echo running; {first}exec cat' &")
+    wait_for_states("T", ours, command)
+    wait_until(lambda: jobs_say_stopped(any_shell), "the shell")
+    any_shell.sendline("jobs")
+    stopped_in(any_shell, ours, command)
+    bring_back(any_shell, ours, command)
+    reads_the_terminal(any_shell)
+    ends_with(any_shell, CTRL_D, 0)
+
+
+def test_job_in_a_namespace_of_its_own_stops_when_it_needs_the_terminal(shell):
+    """Who has the terminal is none of those that are known there."""
+    shell.sendline('unshare --pid --fork --kill-child sh -c '
+                   '\'"$INIT" -g sh -c "echo running; exec cat"; :\' &')
+    shell.expect_exact("running\r\n")
+    namespace, = children(shell.pid)
+    pid_1, = children(namespace)
+    ours, = children(pid_1)
+    command, = children(ours)
+    wait_for_states("T", ours, command)
 
 
 @pytest.mark.parametrize("redirected", ["", "</dev/null"], ids=["stdin", "/dev/tty"])

@@ -14,7 +14,7 @@ import pexpect.fdpexpect
 import pytest
 
 from conftest import (BASH, TIMEOUT, children, end_tree, state,
-                      status_field, wait_until)
+                      status_field, wait_until, waits_for_good)
 
 # By bit: HUP, USR1, PIPE, CHLD, TTIN, 32, 33, 34, 64; and others.
 BLOCKED = 0x8000000380111201
@@ -424,18 +424,26 @@ def test_signal_while_command_is_half_started_waits_for_it(start, helper, call):
     started.expect_signals(signal.SIGTERM)
 
 
+def leave_zombie():
+    """As a shell does that starts a helper and then exec's us."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    while state(pid) != "Z":
+        pass
+
+
 def test_zombie_that_was_there_before_us_is_collected(start, helper):
-    """A shell that starts a helper and then exec's us leaves us its children;
-    of one that is dead already no SIGCHLD tells."""
-    def leave_zombie():
-        pid = os.fork()
-        if pid == 0:
-            os._exit(0)
-        while state(pid) != "Z":
-            pass
+    """Of one that is dead already no SIGCHLD tells."""
     started = start(helper("reporter"), preexec_fn=leave_zombie)
     started.expect("ready")
     wait_until(lambda: len(children(started.pid)) == 1, "the zombie's end")
+
+
+def test_zombie_that_was_there_before_a_pause_is_collected(start):
+    started = start("--pause", preexec_fn=leave_zombie)
+    wait_until(lambda: waits_for_good(started.pid), "our first wait")
+    assert not children(started.pid)
 
 
 def test_interactive_shell_as_command_without_a_terminal(run):

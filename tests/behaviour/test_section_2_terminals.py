@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -219,6 +220,19 @@ def test_no_failure_of_a_terminal_call_is_fatal(start, mode):
         "strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=ioctl",
         "-e", "inject=ioctl:error=EIO"])
     assert started.status() == 3
+
+
+def test_terminal_that_cannot_be_given_up_costs_no_hangup(start, tmp_path):
+    """Made up: the second call, of TIOCNOTTY, fails, and a SIGHUP comes just then."""
+    trace = tmp_path / "trace"
+    started = start("sleep", "60", terminal=True, before=[
+        "strace", "-D", "-qq", "-o", str(trace), "-e", "trace=ioctl,rt_sigpending", "-e",
+        "inject=ioctl:error=EIO:delay_enter=500000:when=2", "-e", "signal=none"])
+    wait_until(lambda: trace.exists() and "rt_sigpending(" in trace.read_text(),
+               "our look at what was there before")
+    started.send(signal.SIGHUP)
+    assert started.status() == 128 + signal.SIGHUP
+    assert re.search(r"TIOCNOTTY\) += -1 EIO", trace.read_text())
 
 
 def run_in(shell, words):
