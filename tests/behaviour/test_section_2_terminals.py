@@ -222,6 +222,30 @@ def test_no_failure_of_a_terminal_call_is_fatal(start, mode):
     assert started.status() == 3
 
 
+# The leader of a session ends, and then its child becomes what the words say.
+WITHOUT_LEADER = """if True:
+    import os, signal, sys
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    if os.fork():
+        os._exit(0)
+    while signal.SIGHUP not in signal.sigpending():
+        pass
+    os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_hangup_before_command_was_born_reaches_it(start, helper, mode):
+    """The kernel tells the group in the foreground; COMMAND was not in it yet."""
+    master, slave = os.openpty()
+    started = start(*mode, helper("reporter"), stdin=slave, around=[
+        "setsid", "--ctty", "/usr/bin/python3", "-ISc", WITHOUT_LEADER])
+    command = int(started.expect(rb"ready (\d+)\r?\n")[1])
+    started.expect_signals(signal.SIGHUP)
+    os.kill(command, signal.SIGKILL)
+    os.close(slave)
+    os.close(master)
+
+
 def test_terminal_that_cannot_be_given_up_costs_no_hangup(start, tmp_path):
     """Made up: the second call, of TIOCNOTTY, fails, and a SIGHUP comes just then."""
     trace = tmp_path / "trace"
