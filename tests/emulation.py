@@ -32,6 +32,7 @@ LEFT_OUT = {
         test_missing_program_is_127
         test_name_not_in_path_names_path
         test_path_is_searched_as_execvp_does
+        test_path_that_is_too_long_is_not_cut_off
         test_program_for_another_c_library_names_its_loader
         test_program_for_another_processor_names_both
         test_program_that_cannot_be_run_is_126
@@ -58,6 +59,7 @@ LEFT_OUT = {
         test_job_control_of_a_shell_inside_works: session
         test_signal_before_the_hand_off_is_not_lost_in_it
         test_stop_signal_before_the_hand_off_is_not_lost_in_it
+        test_terminal_that_cannot_be_given_up_costs_no_hangup
         """,
     "prctl(2) knows no child subreaper": """
         test_what_the_kernel_does_not_do_for_us_is_said
@@ -87,6 +89,7 @@ LEFT_OUT = {
         test_signals_that_others_keep_are_passed_on
         """,
     "qemu has a thread, memory and wake-ups of its own": """
+        test_many_signals_cost_no_memory
         test_nothing_grows_with_signals_and_orphans
         test_verbose_explains_pid_0
         test_wait_all_wakes_up_for_nothing

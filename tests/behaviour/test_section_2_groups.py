@@ -241,62 +241,6 @@ def test_pid_1_is_not_busy_where_command_cannot_have_the_terminal(shell):
     wait_until(lambda: waits_for_good(ours), "our wait")
 
 
-@pytest.mark.parametrize("redirected", ["</dev/null", "<&-", "</dev/null >/dev/null",
-                                        "</dev/null >/dev/null 2>&1"])
-def test_terminal_need_not_be_on_stdin(start, place, redirected):
-    # 9: somebody has it open all along, or it would be at its end.
-    started = start("-g", "sh", "-c", "exec cat </dev/tty >/dev/tty",
-                    terminal=True, place=place,
-                    before=["sh", "-c", f'exec "$@" 9<&0 {redirected}', "sh"])
-    reads_the_terminal(started.output)
-
-
-def test_job_of_a_script_without_job_control_leaves_it_the_terminal(start, place):
-    """It is in the script's own group; but its stdin is /dev/null, POSIX says."""
-    started = start("-g", "sh", "-c", "echo running; exec sleep 60", terminal=True,
-                    place=place, before=["sh", "-c", '"$@" & exec cat', "sh"])
-    started.expect("running")
-    reads_the_terminal(started.output)
-    reads_the_terminal(started.output, "again")
-
-
-@pytest.mark.parametrize("command, status", [
-    (["true"], 0), (["sh", "-c", "kill -9 $$"], 137), (["/nonexistent"], 127),
-    (["/etc/passwd"], 126)], ids=["ends", "is killed", "is not found", "cannot run"])
-def test_what_follows_us_in_a_script_has_the_terminal_again(
-        start, place, command, status):
-    started = start("-g", *command, terminal=True, place=place,
-                    before=["sh", "-c", '"$@"; echo status $?; exec cat', "sh"])
-    started.expect(f"status {status}\r\n")
-    reads_the_terminal(started.output)
-
-
-@pytest.mark.parametrize("first", ["", "stty sane; "], ids=["SIGTTIN", "SIGTTOU"])
-def test_background_job_stops_when_it_needs_the_terminal_and_fg_gives_it(
-        any_shell, first):
-    ours, command = run_in(
-        any_shell, f"$INIT -g sh -c 'echo running; {first}exec cat' &")
-    wait_for_states("T", ours, command)
-    wait_until(lambda: jobs_say_stopped(any_shell), "the shell")
-    any_shell.sendline("jobs")
-    stopped_in(any_shell, ours, command)
-    bring_back(any_shell, ours, command)
-    reads_the_terminal(any_shell)
-    ends_with(any_shell, CTRL_D, 0)
-
-
-def test_job_in_a_namespace_of_its_own_stops_when_it_needs_the_terminal(shell):
-    """Who has the terminal is none of those that are known there."""
-    shell.sendline('unshare --pid --fork --kill-child sh -c '
-                   '\'"$INIT" -g sh -c "echo running; exec cat"; :\' &')
-    shell.expect_exact("running\r\n")
-    namespace, = children(shell.pid)
-    pid_1, = children(namespace)
-    ours, = children(pid_1)
-    command, = children(ours)
-    wait_for_states("T", ours, command)
-
-
 @pytest.mark.parametrize("redirected", ["", "</dev/null"], ids=["stdin", "/dev/tty"])
 def test_terminal_that_is_lent_leaves_our_files_as_they_are(shell, redirected):
     def has_standard_files():
