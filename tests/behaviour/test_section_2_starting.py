@@ -135,7 +135,7 @@ def test_files_are_let_go_in_one_call(run, tmp_path):
     for each in many:
         os.close(each)
     calls = [line for line in trace.read_text().splitlines() if "close" in line]
-    assert len(calls) < 10
+    assert len(calls) < len(many)
     assert any(line.startswith("close_range(3, ") for line in calls)
 
 

@@ -661,21 +661,27 @@ FAKE_PROC = """
 """
 
 
-def test_nobody_is_looked_for_in_the_proc_of_others(start, helper, tmp_path):
+@pytest.fixture
+def bystander(helper):
+    """A reporter that is none of ours."""
     with subprocess.Popen([helper("reporter")], stdout=subprocess.PIPE,
-                          text=True) as bystander:
-        assert bystander.stdout.readline().startswith("ready")
-        started = start("-a", helper("reporter"), stderr=subprocess.PIPE, before=[
-            "unshare", "--mount", "sh", "-c", FAKE_PROC, "sh", str(tmp_path / "proc"),
-            str(bystander.pid)])
-        started.expect("ready")
-        started.send(signal.SIGUSR1)
-        started.expect_signals(signal.SIGUSR1)
-        assert b"No such file" in started.popen.stderr.readline()  # we have looked
-        bystander.send_signal(signal.SIGUSR2)
-        heard = bystander.stdout.readline()
-        bystander.kill()
-    assert heard.startswith(f"{signal.SIGUSR2:d} ")
+                          text=True) as process:
+        assert process.stdout.readline().startswith("ready")
+        yield process
+        process.kill()
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_nobody_is_looked_for_in_the_proc_of_others(start, helper, tmp_path, bystander):
+    started = start("-a", helper("reporter"), stderr=subprocess.PIPE, before=[
+        "unshare", "--mount", "sh", "-c", FAKE_PROC, "sh", str(tmp_path / "proc"),
+        str(bystander.pid)])
+    started.expect("ready")
+    started.send(signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+    assert b"No such file" in started.popen.stderr.readline()  # we have looked
+    bystander.send_signal(signal.SIGUSR2)
+    assert bystander.stdout.readline().startswith(f"{signal.SIGUSR2:d} ")
 
 
 def test_each_of_many_processes_gets_a_signal(start):
