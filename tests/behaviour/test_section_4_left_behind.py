@@ -575,37 +575,36 @@ def test_everything_gets_a_signal_once(start, helper, tmp_path, kernel, stdin):
     assert (tmp_path / "err").read_text() == ""
 
 
+@pytest.fixture
+def calls_for_a_signal(start, helper, tmp_path):
+    """calls_for_a_signal(NAMES, BEFORE...): of these calls, those that we make to pass
+    one on to a COMMAND alone, a line each."""
+    def calls_for_a_signal(names, *before):
+        trace = tmp_path / "trace"
+        started = start("-a", helper("reporter"), before=[
+            "strace", "-qq", "-o", str(trace), "-e", f"trace={names}", "-e",
+            "signal=none", *before])
+        started.expect("ready")
+        init, = children(started.pid)
+        os.kill(init, signal.SIGUSR1)
+        started.expect_signals(signal.SIGUSR1)
+        end_tree(children(init)[0])
+        started.status()
+        return trace.read_text().splitlines()
+    return calls_for_a_signal
+
+
 @pytest.mark.parametrize("stdin", [[], CLOSED], ids=["open", "closed"])
-def test_signal_is_for_a_process_and_not_for_a_number(start, helper, tmp_path, stdin):
+def test_signal_is_for_a_process_and_not_for_a_number(calls_for_a_signal, stdin):
     """Which another may have by then, kill(2)."""
-    trace = tmp_path / "trace"
-    started = start("-a", helper("reporter"), before=[
-        "strace", "-qq", "-o", str(trace), "-e", "trace=kill,pidfd_send_signal",
-        "-e", "signal=none", *stdin])
-    started.expect("ready")
-    init, = children(started.pid)
-    os.kill(init, signal.SIGUSR1)
-    started.expect_signals(signal.SIGUSR1)
-    end_tree(children(init)[0])
-    started.status()
-    calls = [line.partition("(")[0] for line in trace.read_text().splitlines()
-             if "SIGUSR1" in line]
-    assert calls == ["pidfd_send_signal"]
+    calls = calls_for_a_signal("kill,pidfd_send_signal", *stdin)
+    assert [line.partition("(")[0] for line in calls if "SIGUSR1" in line] == \
+        ["pidfd_send_signal"]
 
 
-def test_we_look_no_further_when_nobody_new_is_found(start, helper, tmp_path):
-    trace = tmp_path / "trace"
-    started = start("-a", helper("reporter"), before=[
-        "strace", "-qq", "-o", str(trace), "-e", "trace=getdents64", "-e",
-        "signal=none"])
-    started.expect("ready")
-    init, = children(started.pid)
-    os.kill(init, signal.SIGUSR1)
-    started.expect_signals(signal.SIGUSR1)
-    end_tree(children(init)[0])
-    started.status()
-    # Our threads, COMMAND's, and ours again; each time to the end of the list.
-    assert len(trace.read_text().splitlines()) == 6
+def test_we_look_no_further_when_nobody_new_is_found(calls_for_a_signal):
+    """Our threads, COMMAND's, and ours again; each time to the end of the list."""
+    assert len(calls_for_a_signal("getdents64")) == 6
 
 
 def test_many_signals_cost_no_memory(start, helper):
