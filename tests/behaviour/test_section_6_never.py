@@ -267,13 +267,12 @@ def test_nothing_grows_with_signals_and_orphans(start, mode, place):
         wait_until(lambda: waits_for_good(started.pid), "idleness")
         return memory(started.pid), sorted(os.listdir(f"/proc/{started.pid}/fd"))
 
-    before = orphans_and_signals(50)
+    now = orphans_and_signals(50)
     # A page is full after four bytes for each. What is touched late, or was taken
     # from us and is there again, is so once; a leak goes on.
     for _ in range(3):
-        after = orphans_and_signals(1024)
-        if after == before:
-            return
-        before, last = after, before
-    pytest.fail(f"kB of memory, and files: {after}, {last} before")
+        before, now = now, orphans_and_signals(1024)
+        if now == before:
+            break
+    assert now == before, f"kB of memory, and files: {now}, {before} before"
     assert status_field(started.pid, "Threads") == "1"
