@@ -118,11 +118,21 @@ def nothing_left_behind(request):
     """A test ends what it starts. What it forgets becomes a child of PID 1, which
     is our parent (tests/reaper)."""
     yield
-    if os.getppid() == 1:
-        # Another init may leave what no test expects.
-        for pid in set(children(1)) - {os.getpid()} if adapted(request.node) else ():
+    if os.getppid() != 1:
+        return
+
+    def left():
+        return set(children(1)) - {os.getpid()}
+    # Another init may leave what no test expects.
+    for pid in left() if adapted(request.node) else ():
+        end_tree(pid)
+    try:
+        wait_until(lambda: not left(), "what the test left")
+    except AssertionError:
+        said = [(state(pid), status_field(pid, "Name")) for pid in left()]
+        for pid in left():  # or it would be found behind each test that follows
             end_tree(pid)
-        wait_until(lambda: children(1) == [os.getpid()], "what the test left")
+        pytest.fail(f"left behind: {said}")
 
 
 @pytest.fixture(params=MODES)

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import termios
 
+import psutil
 import pytest
 
 from conftest import BASH, children, end_tree, state, wait_until
@@ -241,7 +242,7 @@ def test_hangup_before_command_was_born_reaches_it(start, helper, mode):
         "setsid", "--ctty", "/usr/bin/python3", "-ISc", WITHOUT_LEADER])
     command = int(started.expect(rb"ready (\d+)\r?\n")[1])
     started.expect_signals(signal.SIGHUP)
-    os.kill(command, signal.SIGKILL)
+    end_tree(psutil.Process(command).ppid())
     os.close(slave)
     os.close(master)
 
