@@ -7,7 +7,10 @@ const char *errors_text(int error)
 {
 	static char other[sizeof("error -2147483648")];
 
-	/* What execve, vfork, kill, open and write, all (2), say to us. */
+	/*
+	 * Of execve, clone, kill, mmap, open, prctl and write, all (2), with
+	 * those that a seccomp(2) filter or a sandbox returns in their place.
+	 */
 	switch (error) {
 	case E2BIG:
 		return "Argument list too long";
@@ -15,6 +18,8 @@ const char *errors_text(int error)
 		return "Permission denied";
 	case EAGAIN:
 		return "Resource temporarily unavailable";
+	case EBUSY:
+		return "Device or resource busy";
 	case EFBIG:
 		return "File too large";
 	case EINVAL:
@@ -31,6 +36,10 @@ const char *errors_text(int error)
 		return "Too many open files";
 	case ENAMETOOLONG:
 		return "File name too long";
+	case ENFILE:
+		return "Too many open files in system";
+	case ENODEV:
+		return "No such device";
 	case ENOENT:
 		return "No such file or directory";
 	case ENOEXEC:
@@ -39,8 +48,12 @@ const char *errors_text(int error)
 		return "Cannot allocate memory";
 	case ENOSPC:
 		return "No space left on device";
+	case ENOSYS:
+		return "Function not implemented";
 	case ENOTDIR:
 		return "Not a directory";
+	case ENOTSUP:
+		return "Operation not supported";
 	case ENXIO:
 		return "No such device or address";
 	case EPERM:
@@ -49,6 +62,10 @@ const char *errors_text(int error)
 		return "Read-only file system";
 	case ESRCH:
 		return "No such process";
+	case ESTALE:
+		return "Stale file handle";
+	case ETIMEDOUT:
+		return "Connection timed out";
 	case ETXTBSY:
 		return "Text file busy";
 	}

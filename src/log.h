@@ -1,10 +1,10 @@
 /*
- * What we say: to stderr, a line at a time, each in one write(2) and with
+ * Messages on stderr: a line at a time, each in one write(2) and with
  * "[dumb-init] " in front.
  *
- * No line ends us, stalls us or reaches COMMAND: a warning or a verbose line
- * that stderr has no room for is dropped, and the signal that a failed write
- * raises is taken back.
+ * No line blocks us, whatever stderr is: one that finds no room is dropped, an
+ * error after a second. The signal that a failing write(2) raises is discarded.
+ * For both, all signals must be blocked.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -31,8 +31,8 @@ bool log_says(enum log_level level);
 
 /*
  * Says a line. format: as in format_text. It stays a line: what
- * is longer than LOG_LINE_MAX ends in "...", and control characters become
- * question marks.
+ * is longer than LOG_LINE_MAX ends in "...", and control characters and bytes
+ * that are no UTF-8 become question marks.
  */
 void log_say(enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -14,6 +14,7 @@ int main(int argc, char **argv)
 	/* Not on the stack: a page of that, once touched, stays resident. */
 	static struct inherited inherited;
 	static struct options options;
+	static struct start start;
 	pid_t command;
 	int status;
 
@@ -27,8 +28,8 @@ int main(int argc, char **argv)
 		return status;
 	log_set_level(options.level);
 	log_set_file(options.termination_log);
-	command = spawn(&options, &inherited, &status);
+	command = spawn(&start, &options, &inherited);
 	if (command == SPAWN_FAILED)
-		return status;
-	return supervise(&options, command);
+		return EXIT_FAILURE;
+	return supervise(&options, &start, command);
 }

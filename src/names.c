@@ -12,9 +12,9 @@ static const char tini_version[] =
 /* The first is for every name that is not here. */
 static const struct name names[] = {
 	{ "dumb-init", MODE_SESSION, TARGET_GROUP, false,
-	  "dumb-init v" VERSION " - git." COMMIT "\n" },
-	{ "docker-init", MODE_SESSION, TARGET_GROUP, false, tini_version },
-	{ "podman-init", MODE_SESSION, TARGET_GROUP, false, tini_version },
+	  "dumb-init v" VERSION "\nsource - git." COMMIT "\n" },
+	{ "docker-init", MODE_GROUP, TARGET_COMMAND, true, tini_version },
+	{ "podman-init", MODE_GROUP, TARGET_COMMAND, true, tini_version },
 	{ "tini", MODE_GROUP, TARGET_COMMAND, true, tini_version },
 	{ "tini-static", MODE_GROUP, TARGET_COMMAND, true, tini_version },
 	{ "catatonit", MODE_GROUP, TARGET_COMMAND, true, tini_version },
@@ -25,6 +25,8 @@ const struct name *names_find(const char *path)
 	const char *slash = strrchr(path, '/');
 	const char *text = slash ? slash + 1 : path;
 
+	if (*text == '-') /* a login shell's */
+		text++;
 	for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (strcmp(text, names[i].text) == 0)
 			return &names[i];

@@ -1,8 +1,11 @@
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include "errors.h"
 #include "format.h"
 #include "license.h"
 #include "names.h"
@@ -34,8 +37,9 @@ static const struct row {
 	  "pass SIG on that late, or at a second SIG" },
 	{ 't', 'W', "grace", "DURATION", a_duration,
 	  "SIGTERM to the rest, SIGKILL that much later" },
-	{ 'k', '-', "kill-after", "DURATION", a_duration,
-	  "SIGKILL that long after SIGTERM, INT or QUIT" },
+	{ 'k', '-', "kill-after", "[SIG:]DURATION",
+	  "a duration such as 10, or a signal and one, WINCH:10",
+	  "SIGKILL that long after SIG (TERM,INT,QUIT)" },
 	{ 'W', 't', "wait-all", NULL, NULL,
 	  "stay until the rest has ended too" },
 	{ 'e', '-', "map-exit", "FROM[:TO]", "a status or two, 0 to 255",
@@ -58,7 +62,7 @@ static const struct row {
 
 enum {
 	ROWS = sizeof(rows) / sizeof(rows[0]),
-	HELP_COLUMN = 33, /* where the help texts begin */
+	HELP_COLUMN = 35, /* where the help texts begin */
 	FIELD_MAX = 16,   /* one of FROM:TO, with the NUL behind it */
 };
 
@@ -103,7 +107,7 @@ static bool has_letter(const struct row *row)
 
 static bool needs_argument(const struct row *row)
 {
-	return row->argument && *row->argument != '[';
+	return row->argument && strncmp(row->argument, "[=", 2) != 0;
 }
 
 static bool print_row(const struct row *row)
@@ -150,6 +154,18 @@ static bool set_rewrite(struct options *options, const char *text)
 	const char *to = split(text, from);
 
 	return to && signals_rewrite(&options->rewrites, from, to);
+}
+
+/* [SIG:]DURATION */
+static bool set_kill_after(struct options *options, const char *text)
+{
+	char signal[FIELD_MAX];
+	const char *duration = split(text, signal);
+
+	options->kill_after_signal = duration ? signals_parse(signal) : 0;
+	options->kill_after_ms = numbers_duration(duration ? duration : text);
+	return options->kill_after_signal != SIGNALS_NONE &&
+	       options->kill_after_ms != NUMBERS_NONE;
 }
 
 static bool set_delay(struct options *options, const char *text)
@@ -229,7 +245,7 @@ static bool set(struct options *options, char letter, const char *argument)
 		options->wait_all = false;
 		return set_duration(&options->grace_ms, argument);
 	case 'k':
-		return set_duration(&options->kill_after_ms, argument);
+		return set_kill_after(options, argument);
 	case 'W':
 		options->grace_ms = DURATION_NONE;
 		options->wait_all = true;
@@ -438,25 +454,37 @@ static void split_words(char *text, char **words)
 	*words = NULL;
 }
 
-/* The same for DUMB_INIT_OPTIONS, which COMMAND has to get as it was. */
+/*
+ * The same for DUMB_INIT_OPTIONS, in memory that is given back, as COMMAND must
+ * get the variable as it was. Not on the stack, which may be too small for it.
+ */
 static int parse_variable(struct options *options, const struct name *name)
 {
-	const char *variable = getenv("DUMB_INIT_OPTIONS");
-	const char *value = variable ? variable : "";
-	const size_t length = strlen(value);
-	char text[length + 1];
-	char *words[length / 2 + 2]; /* "a b c", and NULL */
+	const char *value = getenv("DUMB_INIT_OPTIONS");
+	const size_t length = value ? strlen(value) : 0;
+	const size_t words = length / 2 + 2; /* "a b c", and NULL */
+	const size_t size = words * sizeof(char *) + length + 1;
 	struct parser parser = { .options = options,
 				 .name = name,
-				 .where = "DUMB_INIT_OPTIONS: ",
-				 .next = words };
+				 .where = "DUMB_INIT_OPTIONS: " };
+	char **memory;
 	int status;
 
-	memcpy(text, value, length + 1);
-	split_words(text, words);
+	if (length == 0)
+		return OPTIONS_RUN;
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (memory == MAP_FAILED) {
+		log_error("DUMB_INIT_OPTIONS: %s", errors_text(errno));
+		return EXIT_FAILURE;
+	}
+	memcpy(memory + words, value, length + 1);
+	split_words((char *)(memory + words), memory);
+	parser.next = memory;
 	status = parse_words(&parser);
 	if (status == OPTIONS_RUN && *parser.next)
-		return usage_error(&parser, "not an option:", *parser.next);
+		status = usage_error(&parser, "not an option:", *parser.next);
+	(void)munmap(memory, size);
 	return status;
 }
 

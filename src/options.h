@@ -37,6 +37,7 @@ struct options {
 	int64_t delay_ms;        /* for how long */
 	int64_t grace_ms;        /* or DURATION_NONE */
 	int64_t kill_after_ms;   /* or DURATION_NONE */
+	int kill_after_signal;   /* the only stop request; 0: the usual ones */
 	struct rewrites rewrites;
 	/* Where to say why we end, besides stderr; "" for nowhere. */
 	char termination_log[TERMINATION_LOG_MAX];

@@ -11,6 +11,19 @@
 
 enum {
 	READS_MAX = 64,
+	PATH_LENGTH = sizeof("/proc/-2147483648/status"),
+	KERNEL_THREAD = 0x00200000, /* PF_KTHREAD, linux/sched.h */
+	DIGIT_BITS = 4,             /* of a hexadecimal digit */
+};
+
+/* The fields of /proc/PID/stat after the name, the last that we need. */
+enum {
+	FIELD_STATE,
+	FIELD_PARENT,
+	FIELD_GROUP,
+	FIELD_FLAGS = 6,
+	FIELD_START = 19,
+	FIELDS,
 };
 
 static bool take_rest(const char *line, const char *key,
@@ -85,4 +98,78 @@ bool proc_find_line(const char *path, const char *key, char rest[PROC_LINE_MAX])
 	if (file >= 0)
 		(void)close(file);
 	return found;
+}
+
+bool proc_is_ours(void)
+{
+	char target[sizeof("-2147483648")];
+	ssize_t length = readlink("/proc/self", target, sizeof(target) - 1);
+
+	target[length < 0 ? 0 : length] = '\0';
+	return numbers_parse(target, INT_MAX) == getpid();
+}
+
+bool proc_parse_stat(const char *line, struct proc_stat *stat)
+{
+	/* The name, in parentheses, may contain anything. */
+	const char *field = strrchr(line, ')');
+	int64_t numbers[FIELDS] = { 0 };
+
+	if (field == NULL)
+		return false;
+	for (int i = 0; i < FIELDS; i++) {
+		field = strchr(field, ' ');
+		if (field == NULL)
+			return false;
+		field++;
+		if (i == FIELD_STATE)
+			stat->state = *field;
+		else /* some may be negative: none that we need */
+			numbers[i] = numbers_digits(field, INT64_MAX / 16,
+						    &(const char *){ NULL });
+	}
+	stat->parent = (pid_t)numbers[FIELD_PARENT];
+	stat->group = (pid_t)numbers[FIELD_GROUP];
+	stat->is_kernel_thread = (numbers[FIELD_FLAGS] & KERNEL_THREAD) != 0;
+	stat->start = numbers[FIELD_START];
+	return true;
+}
+
+bool proc_read_stat(pid_t pid, struct proc_stat *stat)
+{
+	char path[PATH_LENGTH];
+	/* Below 400 bytes with a kernel thread's name of 63. */
+	char line[PROC_LINE_MAX];
+	ssize_t length;
+	int file;
+
+	format_text(path, sizeof(path), "/proc/%d/stat", pid);
+	file = open(path, O_RDONLY);
+	if (file < 0)
+		return false;
+	length = read(file, line, sizeof(line) - 1);
+	(void)close(file);
+	line[length < 0 ? 0 : length] = '\0';
+	return proc_parse_stat(line, stat);
+}
+
+static int digit_value(char digit)
+{
+	return digit <= '9' ? digit - '0' : digit - 'a' + 10;
+}
+
+bool proc_catches(pid_t pid, int signum)
+{
+	char path[PATH_LENGTH];
+	char mask[PROC_LINE_MAX]; /* the last digit has signals 1 to 4 */
+	const int digit = (signum - 1) / DIGIT_BITS;
+	int length;
+
+	format_text(path, sizeof(path), "/proc/%d/status", pid);
+	if (!proc_find_line(path, "SigCgt:\t", mask))
+		return false;
+	length = (int)strlen(mask);
+	return digit < length && (digit_value(mask[length - 1 - digit]) >>
+					  ((signum - 1) % DIGIT_BITS) &
+				  1) != 0;
 }

@@ -3,6 +3,8 @@
 #define PROC_H
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 enum {
 	PROC_LINE_MAX = 512, /* bytes, with a NUL in place of the newline */
@@ -26,5 +28,31 @@ bool proc_each_number(const char *path,
  */
 bool proc_find_line(const char *path, const char *key,
 		    char rest[PROC_LINE_MAX]);
+
+/* Whether /proc is there, and of our PID namespace. */
+bool proc_is_ours(void);
+
+/* What proc_pid_stat(5) says of a process. */
+struct proc_stat {
+	char state; /* 'Z' for a zombie */
+	pid_t parent, group;
+	bool is_kernel_thread;
+	int64_t start; /* in ticks of PROC_TICK since boot */
+};
+
+#define PROC_TICK INT64_C(10000000) /* ns; USER_HZ is 100 on Linux */
+
+/* Reads /proc/PID/stat. Returns false if there is no such process to be seen.
+ */
+bool proc_read_stat(pid_t pid, struct proc_stat *stat);
+
+/* The fields of a line of /proc/PID/stat; false if it is not such a line. */
+bool proc_parse_stat(const char *line, struct proc_stat *stat);
+
+/*
+ * Whether the process handles signum, "SigCgt" in proc_pid_status(5). False
+ * where that cannot be read.
+ */
+bool proc_catches(pid_t pid, int signum);
 
 #endif

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "numbers.h"
 #include "proc.h"
 #include "processes.h"
+#include "signals.h"
 
 /* pidfd_open(2); MIPS has other numbers, and libc headers that know them. */
 #if !defined(SYS_pidfd_send_signal) && !defined(__mips__)
@@ -26,11 +28,9 @@ enum {
 	PIDS = 4 * 1024 * 1024,
 	WORD_BITS = 64,
 	PATH_LENGTH = sizeof("/proc/-2147483648/task/-2147483648/children"),
-	/*
-	 * How often we look again because there was somebody new. Who forks all
-	 * the time is not to keep us from everything else.
-	 */
+	/* Bounded: a fork bomb must not keep us from everything else. */
 	ROUNDS_MAX = 1000,
+	KTHREADD = 2, /* the parent of all kernel threads, on every machine */
 };
 
 /* A bit for each PID. */
@@ -43,6 +43,7 @@ struct walk {
 	pid_t command;
 	int signum;
 	bool wake;
+	const struct processes_told *told;
 	bool listed;    /* /proc is ours to look into */
 	bool by_thread; /* the kernel lists the children of a thread */
 	pid_t parent;   /* whose children are being listed */
@@ -62,13 +63,18 @@ static bool contains(const struct pid_set *set, pid_t pid)
 	return (set->words[pid / WORD_BITS] & bit_of(pid)) != 0;
 }
 
+static void add(struct pid_set *set, pid_t pid)
+{
+	set->words[pid / WORD_BITS] |= bit_of(pid);
+}
+
 static void add_to_visit(struct walk *walk, pid_t pid)
 {
 	const int word = pid / WORD_BITS;
 
 	if (pid <= 0 || pid >= PIDS || contains(walk->visited, pid))
 		return;
-	walk->to_visit->words[word] |= bit_of(pid);
+	add(walk->to_visit, pid);
 	if (word < walk->first)
 		walk->first = word;
 	if (word > walk->last)
@@ -91,30 +97,31 @@ static pid_t next_to_visit(const struct walk *walk)
 	return 0;
 }
 
-/* The parent of a process, as /proc/PID/stat has it, proc(5); 0 if unknown. */
-static pid_t parent_of(pid_t pid)
+struct processes_told processes_told_now(pid_t group)
 {
-	/* A name has at most 15 bytes, one of the kernel's own 63. */
-	char path[PATH_LENGTH], text[128];
-	const char *behind_name, *end;
-	ssize_t length;
-	int file;
+	struct processes_told told = { .group = group };
+	char line[PROC_LINE_MAX];
+	const char *last;
 
-	format_text(path, sizeof(path), "/proc/%d/stat", pid);
-	file = open(path, O_RDONLY);
-	if (file < 0)
-		return 0;
-	length = read(file, text, sizeof(text) - 1);
-	(void)close(file);
-	text[length < 0 ? 0 : length] = '\0';
-	behind_name = strrchr(text, ')');
-	/* ") S 123": the state, and the parent. */
-	if (behind_name == NULL || strlen(behind_name) <= 4)
-		return 0;
-	return (pid_t)numbers_digits(behind_name + 4, PIDS, &end);
+	told.tick = signals_boot_clock() / PROC_TICK;
+	/* proc_loadavg(5): "0.00 0.01 0.05 1/70 4242", the last PID. */
+	if (proc_find_line("/proc/loadavg", "", line) &&
+	    (last = strrchr(line, ' ')))
+		told.newest = numbers_parse(last + 1, PIDS);
+	return told;
 }
 
-/* The numbers in the file at path, each with a blank behind it. */
+/* PIDs are given in order, so that they tell what a tick is too long for. */
+static bool was_told(const struct processes_told *told, pid_t pid,
+		     const struct proc_stat *stat)
+{
+	if (told == NULL || stat->start > told->tick ||
+	    (told->group != PROCESSES_ALL && stat->group != told->group))
+		return false;
+	return stat->start < told->tick || pid <= told->newest;
+}
+
+/* The numbers in the file at path, each followed by a blank. */
 static void read_children(struct walk *walk, const char *path)
 {
 	int file = open(path, O_RDONLY);
@@ -151,9 +158,19 @@ static void list_children_of_thread(int thread, int directory, void *argument)
 static void list_if_child(int pid, int directory, void *argument)
 {
 	struct walk *walk = argument;
+	struct proc_stat stat;
 
 	(void)directory;
-	if (parent_of(pid) == walk->parent)
+	if (proc_read_stat(pid, &stat) && stat.parent == walk->parent)
+		add_to_visit(walk, pid);
+}
+
+static void list_other(int pid, int directory, void *argument)
+{
+	struct walk *walk = argument;
+
+	(void)directory;
+	if (pid != walk->self)
 		add_to_visit(walk, pid);
 }
 
@@ -167,19 +184,30 @@ static bool kernel_lists_children(pid_t self)
 	return access(path, F_OK) == 0;
 }
 
+static bool exists(pid_t pid)
+{
+	return kill(pid, 0) == 0 || errno != ESRCH;
+}
+
 /* Where the kernel does not list them, every process names its parent. */
 static void list_children(struct walk *walk, pid_t parent)
 {
 	char path[PATH_LENGTH];
+	bool listed;
+	int error;
 
 	if (!walk->listed)
 		return;
 	walk->parent = parent;
 	format_text(path, sizeof(path), "/proc/%d/task", parent);
 	if (walk->by_thread)
-		(void)proc_each_number(path, list_children_of_thread, walk);
+		listed = proc_each_number(path, list_children_of_thread, walk);
 	else
-		(void)proc_each_number("/proc", list_if_child, walk);
+		listed = proc_each_number("/proc", list_if_child, walk);
+	error = errno;
+	/* hidepid= in proc(5) hides the processes of other users. */
+	if (!listed && exists(parent))
+		walk->error = error == ENOENT ? EACCES : error;
 }
 
 /* pidfd_send_signal(2), or kill(2) where there is no file for the process. */
@@ -189,60 +217,58 @@ static void send(struct walk *walk, int process, pid_t pid, int signum)
 				  : syscall(SYS_pidfd_send_signal, process,
 					    signum, NULL, 0);
 
-	/* ESRCH: it has ended in the meantime. */
+	/* ESRCH: it has exited in the meantime. */
 	if (result < 0 && errno != ESRCH)
 		walk->error = errno;
 }
 
 /*
- * Is it still who was listed? Our child, or that of one that we have visited.
- * COMMAND keeps its PID as long as we do not collect it.
+ * Whether pid is still the process that was listed: our child, or that of one
+ * that we have visited. COMMAND keeps its PID as long as we do not reap it.
+ * Fills stat where it can be read.
  */
-static bool is_ours(const struct walk *walk, pid_t pid)
+static bool is_ours(struct walk *walk, pid_t pid, struct proc_stat *stat)
 {
-	pid_t parent;
+	const bool found = proc_read_stat(pid, stat);
+	const int error = errno;
 
 	if (pid == walk->command)
 		return true;
-	parent = parent_of(pid);
-	return parent == walk->self ||
-	       (parent > 0 && parent < PIDS && contains(walk->visited, parent));
+	if (found)
+		return stat->parent == walk->self ||
+		       (stat->parent > 0 && stat->parent < PIDS &&
+			contains(walk->visited, stat->parent));
+	if (exists(pid))
+		walk->error = error == ENOENT ? EACCES : error;
+	return false;
 }
 
 /*
- * First the signal, and right behind it the children: those that it had before
- * are listed (or become ours, if it dies of the signal), and whom it starts
- * then, to clean up, is not hit by a signal that was not meant for it.
+ * First the signal, immediately followed by the list of its children: those
+ * that it had before are found (or become ours, if it dies of the signal), and
+ * those that it starts then, to clean up, are left alone.
  */
 static void visit(struct walk *walk, pid_t pid)
 {
+	struct proc_stat stat = { .start = INT64_MAX };
 	/*
 	 * From here on it is this process or none. Not before Linux 5.3, and
-	 * not where a filter forbids it; kill(2) is at once behind the check.
+	 * not where a filter forbids it; kill(2) follows at once on the check.
 	 */
 	int process = (int)syscall(SYS_pidfd_open, pid, 0);
 
 	if (process < 0 && errno == ESRCH)
 		return;
-	if (is_ours(walk, pid)) {
-		walk->visited->words[pid / WORD_BITS] |= bit_of(pid);
-		send(walk, process, pid, walk->signum);
+	if (is_ours(walk, pid, &stat)) {
+		add(walk->visited, pid);
+		if (!was_told(walk->told, pid, &stat))
+			send(walk, process, pid, walk->signum);
 		list_children(walk, pid);
 		if (walk->wake)
 			send(walk, process, pid, SIGCONT);
 	}
 	if (process >= 0)
 		(void)close(process);
-}
-
-/* Whether /proc is there, and of our PID namespace. */
-static bool proc_is_ours(pid_t self)
-{
-	char target[sizeof("-2147483648")];
-	ssize_t length = readlink("/proc/self", target, sizeof(target) - 1);
-
-	target[length < 0 ? 0 : length] = '\0';
-	return numbers_parse(target, PIDS) == self;
 }
 
 static void walk_descendants(struct walk *walk)
@@ -260,61 +286,131 @@ static void walk_descendants(struct walk *walk)
 	}
 }
 
+/* As PID 1: each other process is ours, and is listed. */
+static void walk_namespace(struct walk *walk)
+{
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		struct proc_stat stat;
+		pid_t pid;
+
+		if (!proc_each_number("/proc", list_other, walk)) {
+			walk->error = errno;
+			return;
+		}
+		pid = next_to_visit(walk);
+		if (pid == 0)
+			return;
+		for (; pid != 0; pid = next_to_visit(walk)) {
+			add(walk->visited, pid);
+			if (!proc_read_stat(pid, &stat) ||
+			    !was_told(walk->told, pid, &stat))
+				send(walk, -1, pid, walk->signum);
+		}
+	}
+}
+
 /*
  * Returns 0 or an errno. The sets are an address range rather than memory: only
  * where there are processes is a page of them touched, and all are given back.
  */
-static int signal_descendants(pid_t self, pid_t command, int signum, bool wake)
+static int signal_each(struct walk *walk, void (*go)(struct walk *walk))
 {
 	struct pid_set *sets =
 		mmap(NULL, 2 * sizeof(*sets), PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	struct walk walk = {
-		.self = self,
-		.command = command,
-		.signum = signum,
-		.wake = wake,
-		.listed = proc_is_ours(self),
-		.by_thread = kernel_lists_children(self),
-		.first = PIDS / WORD_BITS,
-	};
 
 	if (sets == MAP_FAILED) {
-		if (command != 0)
-			(void)kill(command, signum);
+		if (walk->command != 0)
+			(void)kill(walk->command, walk->signum);
 		return ENOMEM;
 	}
-	walk.to_visit = &sets[0];
-	walk.visited = &sets[1];
-	add_to_visit(&walk, command);
-	walk_descendants(&walk);
+	walk->to_visit = &sets[0];
+	walk->visited = &sets[1];
+	add_to_visit(walk, walk->command);
+	go(walk);
 	(void)munmap(sets, 2 * sizeof(*sets));
-	return walk.listed ? walk.error : ENOENT;
+	return walk->listed ? walk->error : ENOENT;
 }
 
-bool processes_signal(pid_t command, int signum, bool wake)
+static struct walk beginning(pid_t command, int signum)
 {
 	const pid_t self = getpid();
 
-	if (self == 1) {
-		bool sent = kill(-1, signum) == 0 || errno == ESRCH;
+	return (struct walk){
+		.self = self,
+		.command = command,
+		.signum = signum,
+		.listed = proc_is_ours(),
+		.by_thread = kernel_lists_children(self),
+		.first = PIDS / WORD_BITS,
+	};
+}
 
-		if (wake)
-			(void)kill(-1, SIGCONT);
-		return sent;
+static bool signal_namespace(int signum, bool wake,
+			     const struct processes_told *told)
+{
+	struct walk walk;
+	int error = 0;
+
+	if (told && proc_is_ours()) {
+		walk = beginning(0, signum);
+		walk.told = told;
+		error = signal_each(&walk, walk_namespace);
+	} else if (kill(-1, signum) < 0 && errno != ESRCH) {
+		error = errno;
 	}
+	if (wake)
+		(void)kill(-1, SIGCONT);
+	errno = error;
+	return error == 0;
+}
+
+bool processes_signal(pid_t command, int signum, bool wake,
+		      const struct processes_told *told)
+{
+	struct walk walk;
+
+	if (told && told->tick == 0)
+		told = NULL;
+	if (getpid() == 1)
+		return signal_namespace(signum, wake, told);
 	/*
 	 * From here kill(-1) would reach the whole machine. One by one, those
 	 * that are still to be killed would start new ones where the dead make
-	 * room; while all are stopped there is no room and nobody to start any.
+	 * room; while all are stopped there is no room and no process to start
+	 * any.
 	 */
-	if (signum == SIGKILL)
-		(void)signal_descendants(self, command, SIGSTOP, false);
-	errno = signal_descendants(self, command, signum, wake);
+	if (signum == SIGKILL) {
+		walk = beginning(command, SIGSTOP);
+		(void)signal_each(&walk, walk_descendants);
+	}
+	walk = beginning(command, signum);
+	walk.wake = wake;
+	walk.told = told;
+	errno = signal_each(&walk, walk_descendants);
 	return errno == 0;
 }
 
-bool processes_left(void)
+static void find_other(int pid, int directory, void *argument)
 {
-	return getpid() == 1 && (kill(-1, 0) == 0 || errno != ESRCH);
+	bool *found = argument;
+	struct proc_stat stat;
+
+	(void)directory;
+	if (!*found && pid != getpid() && proc_read_stat(pid, &stat))
+		*found = !stat.is_kernel_thread && stat.state != 'Z';
+}
+
+bool processes_remain(void)
+{
+	struct proc_stat kthreadd;
+	bool found = false;
+
+	if (getpid() != 1 || (kill(-1, 0) < 0 && errno == ESRCH))
+		return false;
+	/* The signal may have been for kernel threads alone. */
+	if (!proc_is_ours() || !proc_read_stat(KTHREADD, &kthreadd) ||
+	    !kthreadd.is_kernel_thread)
+		return true;
+	return !proc_each_number("/proc", find_other, &found) || found;
 }

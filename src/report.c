@@ -46,7 +46,7 @@ static void format_name(char name[COMM_MAX], pid_t pid)
 	char comm[PROC_LINE_MAX];
 
 	format_text(path, sizeof(path), "/proc/%d/comm", pid);
-	if (proc_find_line(path, "", comm))
+	if (proc_is_ours() && proc_find_line(path, "", comm))
 		format_text(name, COMM_MAX, " (%s)", comm);
 	else
 		*name = '\0';
@@ -109,23 +109,13 @@ static void report_signal(const struct event *event, const siginfo_t *info,
 			    sender, target, signals_name(actions->signum).text);
 }
 
-/* With no signal we give up: one that is dropped is not held back. */
-static void report_deadline(const struct actions *actions)
-{
-	if (actions->signum == 0)
-		log_warning(
-			"SIGKILL does not end what is left: ending without");
-	else if (actions->last_resort)
-		log_warning("time is up: SIGKILL to everything");
-}
-
 void report_actions(const struct event *event, const siginfo_t *info,
 		    const struct actions *actions, pid_t command)
 {
 	char target[TARGET_MAX];
 
-	if (event->kind == EVENT_DEADLINE)
-		report_deadline(actions);
+	if (actions->last_resort)
+		log_warning("time is up: SIGKILL to everything");
 	if (!log_says(LOG_VERBOSE))
 		return;
 	format_target(target, actions->target, command);
@@ -134,7 +124,7 @@ void report_actions(const struct event *event, const siginfo_t *info,
 	else if (event->kind == EVENT_COMMAND_ENDED && actions->signum != 0)
 		log_verbose("COMMAND has ended: %s to %s",
 			    signals_name(actions->signum).text, target);
-	if (actions->suspend)
+	if (actions->suspend != 0)
 		log_verbose("stopping ourselves until SIGCONT");
 }
 
@@ -143,7 +133,7 @@ void report_refusal(const struct actions *actions, pid_t command, int error)
 	char target[TARGET_MAX];
 
 	format_target(target, actions->target, command);
-	log_warning("cannot pass %s on to %s: %s",
+	log_warning("cannot send %s to %s: %s",
 		    signals_name(actions->signum).text, target,
 		    errors_text(error));
 }
@@ -171,6 +161,33 @@ void report_cause(const siginfo_t *dead, int oom_kills)
 		signals_name(dead->si_status).text,
 		dead->si_code == CLD_DUMPED ? ", core dumped" : "",
 		explain_death(dead->si_status, oom_kills));
+}
+
+void report_oom_below(const struct options *options, const siginfo_t *dead)
+{
+	log_why(LOG_WARNING,
+		"%s (PID %d) exited with status %d, and its cgroup recorded an "
+		"OOM kill: a child of it was probably out of memory",
+		options->command[0], dead->si_pid, dead->si_status);
+}
+
+void report_give_up(const struct options *options, pid_t command, bool failed)
+{
+	if (command != 0)
+		log_warning("%s (PID %d) still exists a second after SIGKILL; "
+			    "exiting anyway",
+			    options->command[0], command);
+	else
+		log_warning("some processes %s; exiting anyway",
+			    failed ? "could not be killed"
+				   : "survived SIGKILL");
+}
+
+void report_traced(pid_t pid, int signum)
+{
+	log_verbose("PID %d called PTRACE_TRACEME; it continues%s%s", pid,
+		    signum == 0 ? "" : " with ",
+		    signum == 0 ? "" : signals_name(signum).text);
 }
 
 struct seconds {

@@ -34,6 +34,22 @@ void report_death(const struct options *options, const siginfo_t *dead,
  */
 void report_cause(const siginfo_t *dead, int oom_kills);
 
+/*
+ * Why we end: COMMAND exited with the status that a shell has for a child that
+ * SIGKILL killed, and the cgroup has recorded an OOM kill.
+ */
+void report_oom_below(const struct options *options, const siginfo_t *dead);
+
+/*
+ * A warning: SIGKILL has not ended every process, and we exit. command:
+ * COMMAND's PID if it is among them, or 0. failed: not all could be sent the
+ * signal.
+ */
+void report_give_up(const struct options *options, pid_t command, bool failed);
+
+/* A child made us its tracer; it goes on, with signum, or with none if 0. */
+void report_traced(pid_t pid, int signum);
+
 /* What COMMAND took, with the children that it waited for. */
 void report_usage(const struct rusage *usage);
 

@@ -34,6 +34,7 @@ enum {
 	/* RTMIN+15 and RTMAX-14 are neighbours, in bash's "kill -l" too. */
 	RTMIN_LAST = SIGNALS_RTMIN + 15,
 	PAUSE_MS = 20, /* after a wait that has failed */
+	ALARM_NS = 100 * SIGNALS_MS,
 };
 
 static const struct {
@@ -154,6 +155,17 @@ _Static_assert(sizeof(signals_set) == sizeof(long) ||
 #ifndef SYS_clock_gettime
 #define SYS_clock_gettime SYS_clock_gettime32
 #endif
+#ifndef SYS_timer_settime
+#define SYS_timer_settime SYS_timer_settime32
+#endif
+
+static struct kernel_timespec to_timespec(int64_t ns)
+{
+	return (struct kernel_timespec){
+		.sec = (long)(ns / A_SECOND),
+		.nsec = (long)(ns % A_SECOND),
+	};
+}
 
 static long set_mask(const signals_set *mask, signals_set *old)
 {
@@ -182,7 +194,11 @@ bool signals_take_over(struct inherited *inherited)
 
 bool signals_hand_back(const struct inherited *inherited)
 {
-	return set_action(SIGCHLD, &inherited->sigchld, NULL) == 0 &&
+	const struct signals_action standard = { { 0 } };
+
+	/* Nearly always it was the same: that costs no call. */
+	return (memcmp(&inherited->sigchld, &standard, sizeof(standard)) == 0 ||
+		set_action(SIGCHLD, &inherited->sigchld, NULL) == 0) &&
 	       set_mask(&inherited->mask, NULL) == 0;
 }
 
@@ -191,10 +207,7 @@ bool signals_wait(siginfo_t *info, int64_t timeout_ns)
 	/* Up to SIGNALS_RTMAX. */
 	const signals_set all =
 		SIGNALS_ALL >> (8 * sizeof(all) - SIGNALS_RTMAX);
-	const struct kernel_timespec timeout = {
-		.sec = (long)(timeout_ns / A_SECOND),
-		.nsec = (long)(timeout_ns % A_SECOND),
-	};
+	const struct kernel_timespec timeout = to_timespec(timeout_ns);
 
 	if (syscall(SYS_rt_sigtimedwait, &all, info,
 		    timeout_ns == SIGNALS_FOREVER ? NULL : &timeout,
@@ -206,21 +219,54 @@ bool signals_wait(siginfo_t *info, int64_t timeout_ns)
 	return false;
 }
 
+/* libc's clock_gettime would first look for the vDSO, in 1 KB of code. */
+static void read_clock(long clock, struct kernel_timespec *now)
+{
+	(void)syscall(SYS_clock_gettime, clock, now);
+}
+
 int64_t signals_clock(void)
 {
 	/* Static: if the call fails the time stands still. */
 	static struct kernel_timespec now;
 
-	/* libc's would first look for the vDSO, in 1 KB of code. */
-	(void)syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+	read_clock(CLOCK_MONOTONIC, &now);
 	return now.sec * A_SECOND + now.nsec;
 }
 
-bool signals_take(signals_set set, siginfo_t *info)
+int64_t signals_boot_clock(void)
 {
-	const struct kernel_timespec now = { 0, 0 };
+	struct kernel_timespec now = { 0, 0 };
 
-	return syscall(SYS_rt_sigtimedwait, &set, info, &now, sizeof(set)) > 0;
+	read_clock(CLOCK_BOOTTIME, &now);
+	return now.sec * A_SECOND + now.nsec;
+}
+
+bool signals_take(signals_set set, siginfo_t *info, int64_t timeout_ns)
+{
+	const struct kernel_timespec timeout = to_timespec(timeout_ns);
+
+	return syscall(SYS_rt_sigtimedwait, &set, info, &timeout, sizeof(set)) >
+	       0;
+}
+
+signals_set signals_discard(void)
+{
+	signals_set discarded = 0;
+	siginfo_t info;
+
+	while (signals_take(SIGNALS_ALL, &info, 0))
+		discarded |= SIGNALS_BIT(info.si_signo);
+	return discarded;
+}
+
+void signals_let_act(signals_set set)
+{
+	const signals_set others = ~set;
+	signals_set all;
+
+	(void)set_mask(&others, &all);
+	(void)set_mask(&all, NULL);
 }
 
 signals_set signals_pending(void)
@@ -229,6 +275,40 @@ signals_set signals_pending(void)
 
 	(void)syscall(SYS_rt_sigpending, &pending, sizeof(pending));
 	return pending;
+}
+
+static void do_nothing(int signum)
+{
+	(void)signum;
+}
+
+bool signals_start_alarm(struct signals_alarm *alarm)
+{
+	const struct sigaction action = { .sa_handler = do_nothing };
+	const struct kernel_timespec times[] = { { 0, ALARM_NS },
+						 { 0, ALARM_NS } };
+	const signals_set others = ~SIGNALS_BIT(SIGCHLD);
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = SIGCHLD };
+
+	/* Raw calls: libc's can start threads, and are large for that. */
+	if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &alarm->timer) <
+	    0)
+		return false;
+	(void)sigaction(SIGCHLD, &action, &alarm->sigchld);
+	(void)set_mask(&others, NULL);
+	(void)syscall(SYS_timer_settime, alarm->timer, 0, times, NULL);
+	return true;
+}
+
+void signals_stop_alarm(const struct signals_alarm *alarm)
+{
+	const signals_set all = SIGNALS_ALL;
+
+	(void)syscall(SYS_timer_delete, alarm->timer);
+	(void)set_mask(&all, NULL);
+	(void)sigaction(SIGCHLD, &alarm->sigchld, NULL);
+	(void)kill(getpid(), SIGCHLD);
 }
 
 bool signals_queue(pid_t pid, int signum, const siginfo_t *info)

@@ -116,14 +116,47 @@ bool signals_wait(siginfo_t *info, int64_t timeout_ns);
 /* The clock that signals_wait goes by, in ns. Nobody sets it. */
 int64_t signals_clock(void);
 
+/* CLOCK_BOOTTIME, clock_getres(2), in ns: by it the starts of processes are
+ * given. */
+int64_t signals_boot_clock(void);
+
 /*
- * Takes one pending signal of the set and fills info. Returns false at once
- * when there is none.
+ * Takes one signal of the set and fills info. Waits for it for at most
+ * timeout_ns; returns false if none came. 0: takes a pending one or none.
  */
-bool signals_take(signals_set set, siginfo_t *info);
+bool signals_take(signals_set set, siginfo_t *info, int64_t timeout_ns);
+
+/* Takes all pending signals and returns the set of them. */
+signals_set signals_discard(void);
+
+/*
+ * Lets the pending signals of the set act on this process, as the system calls
+ * of a process that blocks nothing would. With a stop signal that is pending
+ * it returns once the process was continued.
+ */
+void signals_let_act(signals_set set);
 
 /* The set of signals that wait to be taken. */
 signals_set signals_pending(void);
+
+/* SIGCHLD before signals_start_alarm, and the timer. */
+struct signals_alarm {
+	struct sigaction sigchld;
+	int timer;
+};
+
+/*
+ * From now on a system call of ours that sleeps is interrupted (EINTR) within
+ * 200 ms. Returns false where the kernel has no timer for that.
+ *
+ * The timer sends SIGCHLD, the one signal that is not forwarded: a child that
+ * dies meanwhile raises the same, and signals_stop_alarm makes up for both.
+ */
+bool signals_start_alarm(struct signals_alarm *alarm);
+
+/* Ends that, and leaves a SIGCHLD pending, so that our children are looked at.
+ */
+void signals_stop_alarm(const struct signals_alarm *alarm);
 
 /*
  * Queues a signal with all that info says of it: a value sent by sigqueue(3)

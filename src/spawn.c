@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,59 +26,21 @@
 #endif
 
 enum {
-	STATUS_NO_PROCESS = 1,
 	STATUS_NOT_RUNNABLE = 126,
 	STATUS_NOT_FOUND = 127,
 	FIRST_FILE_TO_CLOSE = STDERR_FILENO + 1,
 	CHILD_STACK = 64 * 1024, /* bytes; PATH_MAX and a few calls deep */
-	VARIABLE_MAX = sizeof("WATCHDOG_PID=-2147483648"),
-	QUEUE_SHARE = 16, /* one of so many is not for us */
+	QUEUE_SHARE = 16,        /* one of so many is not for us */
+	FUTEX_WAIT = 0,          /* linux/futex.h, as is the next */
+	FUTEX_WAKE = 1,
 };
 
-/*
- * In musl vfork(2) is a fork on many processors, and not on these. clone(2)
- * can do the same everywhere, but the stack that it wants costs a tenth of the
- * whole start.
- */
-#if !defined(__GLIBC__) && !defined(__x86_64__) && !defined(__i386__) &&       \
-	!defined(__arm__) && !defined(__s390x__)
-#define VFORK_IS_FORK
-#endif
-
-/* What parent and child both see, for they share their memory. */
-struct start {
-	const struct options *options;
-	const struct inherited *inherited;
-	char listen_pid[VARIABLE_MAX];
-	char watchdog_pid[VARIABLE_MAX];
-	/*
-	 * The errno of a program that did not run, or 0. Volatile: what the
-	 * child writes before it ends is, to a compiler, written for nobody.
-	 */
-	volatile int error;
+/* start->released */
+enum {
+	RELEASE_NOT_YET, /* as start is zero before spawn */
+	RELEASE_WAITED_FOR,
+	RELEASED,
 };
-
-/*
- * In single-child mode what the terminal sends reaches COMMAND and us alike,
- * and is not passed on again (supervise.c). What it sent before COMMAND is born
- * has reached us alone: it loses the kernel's word that it was sent by it, and
- * so is passed on like any other.
- */
-static void claim_early_signals(void)
-{
-	const signals_set early = SIGNALS_TERMINAL & signals_pending();
-	siginfo_t info;
-
-	for (int signum = 1; early >> (signum - 1) != 0; signum++) {
-		if (!(early & SIGNALS_BIT(signum)) ||
-		    !signals_take(SIGNALS_BIT(signum), &info))
-			continue;
-		if (info.si_code == SI_KERNEL)
-			info.si_code = SI_USER;
-		/* rt_sigqueueinfo(2) lets us tell ourselves anything. */
-		(void)signals_queue(getpid(), signum, &info);
-	}
-}
 
 static bool is_variable(const char *entry, const char *name)
 {
@@ -90,15 +53,17 @@ static bool is_variable(const char *entry, const char *name)
  * If the variable holds our PID (we are COMMAND's parent here), makes it hold
  * COMMAND's; renamed is where the new entry stays. Returns whether it did.
  */
-static bool hand_over_pid(const char *name, char renamed[VARIABLE_MAX])
+static bool hand_over_pid(const char *name, char renamed[SPAWN_VARIABLE_MAX])
 {
 	for (char **entry = environ; *entry; entry++) {
 		if (!is_variable(*entry, name))
 			continue;
-		format_text(renamed, VARIABLE_MAX, "%s=%d", name, getppid());
+		format_text(renamed, SPAWN_VARIABLE_MAX, "%s=%d", name,
+			    getppid());
 		if (strcmp(*entry, renamed) != 0)
 			return false;
-		format_text(renamed, VARIABLE_MAX, "%s=%d", name, getpid());
+		format_text(renamed, SPAWN_VARIABLE_MAX, "%s=%d", name,
+			    getpid());
 		*entry = renamed;
 		return true;
 	}
@@ -127,32 +92,43 @@ static void hand_over_variables(struct start *start)
 	(void)hand_over_pid("WATCHDOG_PID", start->watchdog_pid);
 }
 
+/* execve(2). Returns, if at all, the errno. */
+static int execute(const char *path, char **argv)
+{
+	(void)execve(path, argv, environ);
+	/* Our parent's rt_sigtimedwait may have set errno to these meanwhile.
+	 */
+	if (errno == EAGAIN || errno == EINTR)
+		(void)execve(path, argv, environ);
+	return errno;
+}
+
 /* Runs the program at path. Returns, if at all, why that failed. */
-static int run(const char *path, const struct start *start)
+static int run(const char *path, struct start *start)
 {
 	char **argv = start->options->command;
 	char *name = argv[0];
+	int error = execute(path, argv);
 
-	(void)execve(path, argv, environ);
-	if (errno != ENOEXEC || !explain_may_be_script(path))
-		return errno;
+	if (error != ENOEXEC || !explain_may_be_script(path))
+		return error;
 	/* A script without "#!": execvp(3p) wants the shell to run it. */
 	argv[-1] = "/bin/sh";
 	argv[0] = (char *)path;
-	(void)execve(argv[-1], argv - 1, environ);
+	(void)execute(argv[-1], argv - 1);
 	argv[0] = name;
 	return ENOEXEC;
 }
 
 /* 0 if there is a file at path. */
-static int look(const char *path, const struct start *start)
+static int look(const char *path, struct start *start)
 {
 	(void)start;
 	return access(path, F_OK) < 0 ? errno : 0;
 }
 
 /* 0 if it can be seen, and was said, why the file at path did not run. */
-static int say_hint(const char *path, const struct start *start)
+static int say_hint(const char *path, struct start *start)
 {
 	char hint[EXPLAIN_MAX];
 
@@ -201,22 +177,15 @@ static const char *path_or_default(void)
  * that this one is not the file. Returns that; or EACCES if a file is there
  * and may not be executed; or ENOENT.
  */
-static int search_path(const struct start *start,
-		       int (*attempt)(const char *path,
-				      const struct start *start))
+static int search_path(struct start *start,
+		       int (*attempt)(const char *path, struct start *start))
 {
 	const char *name = start->options->command[0];
 	const char *list = path_or_default();
-	/*
-	 * What is needed and not PATH_MAX at once, for a page of stack that was
-	 * touched stays resident.
-	 */
-	const size_t needed = strlen(list) + strlen(name) + sizeof("/");
-	const size_t size = needed < PATH_MAX ? needed : PATH_MAX;
-	char candidate[size];
+	char candidate[PATH_MAX];
 	int result = ENOENT;
 
-	while (next_candidate(candidate, size, &list, name)) {
+	while (next_candidate(candidate, sizeof(candidate), &list, name)) {
 		int error = attempt(candidate, start);
 
 		switch (error) {
@@ -239,8 +208,8 @@ static int search_path(const struct start *start,
 }
 
 /* Tries COMMAND where execvp(3) would. Returns the error. */
-static int search(const struct start *start,
-		  int (*attempt)(const char *path, const struct start *start))
+static int search(struct start *start,
+		  int (*attempt)(const char *path, struct start *start))
 {
 	const char *name = start->options->command[0];
 
@@ -252,35 +221,10 @@ static int search(const struct start *start,
 }
 
 /*
- * The child, while its parent stands still. Everything is blocked and
- * there are no handlers, so nothing but what is said here happens.
+ * Prints why COMMAND's program could not be executed. Returns the status to
+ * exit with.
  */
-static int become_command(void *argument)
-{
-	struct start *start = argument;
-
-	if (start->options->mode == MODE_SESSION) {
-		/* Cannot fail, as a new process leads no group, if not for a
-		 * seccomp(2) that forbids it: supervise.c lives with that. */
-		(void)setsid();
-		terminal_take();
-	} else if (start->options->mode == MODE_GROUP) {
-		pid_t ours = getpgrp();
-
-		(void)setpgid(0, 0); /* as for setsid */
-		terminal_pass_on(ours, getpid());
-	}
-	hand_over_variables(start);
-	start->error = signals_hand_back(start->inherited) ? search(start, run)
-							   : errno;
-	_exit(STATUS_NOT_RUNNABLE);
-}
-
-/*
- * Returns what to end with. Not inlined: a page of stack that was touched below
- * its buffer would stay resident.
- */
-__attribute__((noinline)) static int say_why(const struct start *start)
+static int say_why(struct start *start)
 {
 	const char *name = start->options->command[0];
 	const bool missing = start->error == ENOENT || start->error == ENOTDIR;
@@ -295,6 +239,65 @@ __attribute__((noinline)) static int say_why(const struct start *start)
 	if (explain_missing(name, path_or_default(), hint))
 		log_why(LOG_ERROR, "hint: %s", hint);
 	return STATUS_NOT_FOUND;
+}
+
+/*
+ * Takes COMMAND's place among the sessions and groups, as the process that
+ * becomes it. A new process leads no group: setsid(2) and setpgid(2) can only
+ * fail where seccomp(2) forbids them, and supervise.c copes with a missing
+ * group.
+ */
+static void take_place(const struct start *start)
+{
+	if (start->options->mode == MODE_SESSION) {
+		(void)setsid();
+		if (start->stdin_is_terminal)
+			terminal_take();
+	} else if (start->options->mode == MODE_GROUP) {
+		(void)setpgid(0, 0);
+		if (tcgetpgrp(STDIN_FILENO) >= 0)
+			terminal_pass_on(getpgid(getppid()), getpid());
+	}
+}
+
+static void wait_for_release(struct start *start)
+{
+	int released = RELEASE_NOT_YET;
+
+	(void)atomic_compare_exchange_strong(&start->released, &released,
+					     RELEASE_WAITED_FOR);
+	while (start->released != RELEASED)
+		(void)syscall(SYS_futex, &start->released, FUTEX_WAIT,
+			      RELEASE_WAITED_FOR, NULL);
+}
+
+/*
+ * Runs in the process that becomes COMMAND. All signals are blocked. Those that
+ * were sent to our group while the process was in it are pending for it and for
+ * us: it discards its copies, and we forward ours once its program runs.
+ */
+static int become_command(void *argument)
+{
+	struct start *start = argument;
+	struct inherited unused;
+	int status;
+
+	/* set_tid_address(2): the kernel clears this when the program runs. */
+	(void)syscall(SYS_set_tid_address, &start->starting);
+	take_place(start);
+	wait_for_release(start);
+	start->missed |= signals_discard();
+	start->ready = true;
+	hand_over_variables(start);
+	start->error = signals_hand_back(start->inherited) ? search(start, run)
+							   : errno;
+	/* Blocks the signals that a failing write raises, as log.h wants it. */
+	(void)signals_take_over(&unused);
+	status = say_why(start);
+	if (start->options->mode == MODE_GROUP)
+		terminal_pass_on(getpid(), getpgid(getppid()));
+	start->failed = true;
+	_exit(status);
 }
 
 static void close_file(int file, int directory, void *argument)
@@ -336,38 +339,52 @@ static void leave_room_in_queue(void)
 }
 
 /*
- * A child that shares our memory and lets us go on only when it has become
- * COMMAND, or ended: what fork(2) is not, so that nothing can be passed on
- * before there is a COMMAND to take it. Returns its PID, or -1 with errno set.
+ * A new process shares our memory: fork(2) would copy our page tables, a fifth
+ * of the whole start. Unlike after vfork(2) we go on meanwhile. Until the
+ * process has its own group a stop signal for ours stops it too, and vfork
+ * would keep us waiting for it, deaf to SIGTERM.
  */
-#ifndef VFORK_IS_FORK
-static pid_t start_command(struct start *start)
-{
-	pid_t pid = vfork();
-
-	if (pid == 0)
-		become_command(start);
-	return pid;
-}
+#ifndef SPAWN_LIKE_VFORK /* valgrind(1) wants it so */
+#define SPAWN_FLAGS (CLONE_VM | SIGCHLD)
 #else
-static pid_t start_command(struct start *start)
-{
-	char *stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-	pid_t pid;
-
-	if (stack == MAP_FAILED)
-		return -1;
-	pid = clone(become_command, stack + CHILD_STACK,
-		    CLONE_VM | CLONE_VFORK | SIGCHLD, start);
-	(void)munmap(stack, CHILD_STACK);
-	return pid;
-}
+#define SPAWN_FLAGS (-1)
 #endif
 
 /*
- * prctl(2), whose wrapper in libc takes more room than the call. EINVAL: the
- * kernel does not know this one, as Linux before 3.4 or what qemu makes of it.
+ * qemu's emulation of Linux refuses such a process, with EINVAL, and makes a
+ * copy of us where it is asked for what vfork(2) does. So nobody has to be
+ * waited for, and a signal of the first moments may come too early.
+ */
+static pid_t start_process(struct start *start)
+{
+	char *stack;
+	pid_t pid;
+
+	start->stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (start->stack == MAP_FAILED)
+		return -1;
+	stack = (char *)start->stack + CHILD_STACK;
+	start->starting = 1;
+	pid = clone(become_command, stack, SPAWN_FLAGS, start);
+	if (pid >= 0 || errno != EINVAL)
+		return pid;
+	start->starting = 0;
+	start->released = RELEASED;
+	return clone(become_command, stack, CLONE_VM | CLONE_VFORK | SIGCHLD,
+		     start);
+}
+
+/* Lets COMMAND's program run: we hold none of its files any more. */
+static void release(struct start *start)
+{
+	if (atomic_exchange(&start->released, RELEASED) == RELEASE_WAITED_FOR)
+		(void)syscall(SYS_futex, &start->released, FUTEX_WAKE, 1);
+}
+
+/*
+ * prctl(2). EINVAL: the kernel does not know this one, as Linux before 3.4 or
+ * qemu's emulation of it.
  */
 static void set_attribute(int attribute, int value, const char *otherwise)
 {
@@ -376,41 +393,69 @@ static void set_attribute(int attribute, int value, const char *otherwise)
 		log_warning("%s: %s", otherwise, errors_text(errno));
 }
 
-pid_t spawn(const struct options *options, const struct inherited *inherited,
-	    int *status)
+pid_t spawn(struct start *start, const struct options *options,
+	    const struct inherited *inherited)
 {
-	struct start start = { .options = options, .inherited = inherited };
 	pid_t pid;
 
-	/* Not needed as PID 1. */
-	if (getpid() != 1)
-		set_attribute(PR_SET_CHILD_SUBREAPER, 1,
-			      "orphans go to another");
+	start->options = options;
+	start->inherited = inherited;
+	/* As PID 1 it has no effect. */
+	set_attribute(PR_SET_CHILD_SUBREAPER, 1,
+		      "cannot become a child subreaper; orphans will not be "
+		      "reaped");
 	if (options->parent_death_signal != 0)
 		set_attribute(PR_SET_PDEATHSIG, options->parent_death_signal,
-			      "no signal when our parent dies");
+			      "cannot set the parent death signal (-p)");
 	if (options->mode == MODE_PAUSE) {
 		let_go();
 		return SPAWN_NOBODY;
 	}
 	if (options->mode == MODE_SESSION)
-		terminal_give_up();
-	else if (options->mode == MODE_SINGLE_CHILD)
-		claim_early_signals();
-	pid = start_command(&start);
+		start->stdin_is_terminal = terminal_give_up();
+	pid = start_process(start);
 	if (pid < 0) {
 		log_why(LOG_ERROR, "cannot start a process for %s: %s",
 			options->command[0], errors_text(errno));
-		*status = STATUS_NO_PROCESS;
 		return SPAWN_FAILED;
 	}
-	if (start.error != 0) {
-		terminal_pass_on(pid, getpgrp());
-		(void)wait4(pid, NULL, 0, NULL);
-		*status = say_why(&start);
-		return SPAWN_FAILED;
-	}
-	leave_room_in_queue();
 	let_go();
+	/* Before the release: what is sent later reaches the process as well,
+	 * which either discards it, and tells us, or is COMMAND by then. */
+	if (options->mode == MODE_SINGLE_CHILD)
+		start->missed |= signals_pending();
+	release(start);
 	return pid;
+}
+
+void spawn_await(struct start *start, pid_t pid)
+{
+	if (start->awaited)
+		return;
+	start->awaited = true;
+	for (int ms = 0; start->starting != 0 && ms < SPAWN_PATIENCE_MS; ms++) {
+		siginfo_t child = { .si_pid = 0 };
+
+		(void)waitid(P_PID, (id_t)pid, &child,
+			     WEXITED | WSTOPPED | WNOHANG | WNOWAIT);
+		if (child.si_pid != 0) {
+			if (child.si_code != CLD_STOPPED || start->ready)
+				return;
+			/* A SIGSTOP for our group stopped it and us, and we
+			 * were continued. */
+			(void)kill(pid, SIGCONT);
+		}
+		(void)poll(NULL, 0, 1);
+	}
+}
+
+bool spawn_settle(struct start *start)
+{
+	if (spawn_is_starting(start))
+		return false;
+	/* Not if the process may still run there. */
+	if (start->starting == 0)
+		(void)munmap(start->stack, CHILD_STACK);
+	leave_room_in_queue();
+	return true;
 }

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,32 +8,44 @@
 #include "explain.h"
 #include "lifecycle.h"
 #include "log.h"
+#include "proc.h"
 #include "processes.h"
 #include "report.h"
 #include "spawn.h"
 #include "supervise.h"
 #include "terminal.h"
 
-/* After what time we look again, where nobody tells us of an end; in ns. */
+/* After what time we look again, where no SIGCHLD tells of an exit; in ns. */
 #define LOOK_INTERVAL (20 * SIGNALS_MS)
 
 /*
- * When we look what the cgroup has counted so far; in ns. It takes longer than
- * all else at our start, and a COMMAND that ends sooner is spared it.
+ * When we do what can wait, such as reading how many OOM kills the cgroup has
+ * counted so far, and when we try that again; in ns. It takes longer than all
+ * else at our start, and a COMMAND that exits sooner is spared it.
  */
-#define OOM_KILLS_AFTER (5 * SIGNALS_MS)
+#define SETTLE_AFTER (5 * SIGNALS_MS)
+
+/* How long we wait for a SIGCONT before we stop; in ns. */
+#define SUSPEND_DELAY (10 * SIGNALS_MS)
 
 enum {
-	OOM_KILLS_UNREAD = EXPLAIN_UNKNOWN - 1,
+	SETTLE_TRIES = SPAWN_PATIENCE_MS / 5, /* at SETTLE_AFTER each */
+	STATUS_OF_KILLED = 128 + SIGKILL,     /* as a shell reports its child */
+	SIGNAL_MASK = 0x7f, /* of the status of a traced process that stops */
 };
 
 struct supervisor {
 	struct lifecycle lifecycle;
-	pid_t command;   /* 0 when it has been collected, or is none */
+	struct start *start;
+	pid_t command;   /* 0 when it has been reaped, or there is none */
 	siginfo_t held;  /* what came with the signal that is held back */
-	signals_set got; /* the set of signals that we know COMMAND got */
-	int oom_kills;   /* of our cgroup, soon after COMMAND's start */
-	bool look_again; /* nobody tells us of an end that is to come, or was */
+	signals_set got; /* the signals that COMMAND got from us */
+	struct processes_told told; /* that got a SIGTERM from us */
+	int oom_kills;    /* of our cgroup, soon after COMMAND's start */
+	int settle_tries; /* left; 0: that is done */
+	bool has_begun;   /* the first wait is over */
+	bool look_again;  /* an exit may raise no SIGCHLD, or was missed */
+	bool kill_failed; /* the last SIGKILL did not reach all processes */
 };
 
 static bool send_with_value(pid_t pid, int signum, const siginfo_t *value)
@@ -41,58 +54,121 @@ static bool send_with_value(pid_t pid, int signum, const siginfo_t *value)
 	return signals_queue(pid, signum, value) || kill(pid, signum) == 0;
 }
 
-static bool send(const struct supervisor *supervisor,
-		 const struct actions *actions, const siginfo_t *info)
+/* To COMMAND's group or to COMMAND. info: NULL for a signal of our own. */
+static bool send_to_command(const struct supervisor *supervisor,
+			    const struct actions *actions,
+			    const siginfo_t *info)
 {
 	const pid_t pid = supervisor->command;
 
-	switch (actions->target) {
-	case TARGET_EVERYTHING:
-		return processes_signal(pid, actions->signum, actions->wake);
-	case TARGET_GROUP:
+	if (actions->target == TARGET_GROUP) {
 		if (kill(-pid, actions->signum) == 0)
 			return true;
-		/* COMMAND may have moved to another group, or seccomp(2) did
-		 * not let it have one; what is ours is for its group alone. */
+		/* The group is empty: COMMAND may have moved to another, or
+		 * seccomp(2) did not let it have one. Our own SIGTERM is for
+		 * the group only. */
 		return info && errno == ESRCH &&
 		       kill(pid, actions->signum) == 0;
-	case TARGET_COMMAND:
-		break;
 	}
 	if (info && info->si_code == SI_QUEUE)
 		return send_with_value(pid, actions->signum, info);
 	return kill(pid, actions->signum) == 0;
 }
 
+/* Whether we may send signals to COMMAND, which has not been reaped. */
+static bool may_signal(pid_t command)
+{
+	return command != 0 && kill(command, 0) == 0;
+}
+
+/* Returns an errno, or 0. */
+static int send(struct supervisor *supervisor, const struct actions *actions,
+		const siginfo_t *info)
+{
+	const signals_set bit = SIGNALS_BIT(actions->signum);
+	const pid_t command = supervisor->command;
+	int error = 0;
+
+	if (actions->target != TARGET_EVERYTHING) {
+		if (!send_to_command(supervisor, actions, info))
+			return errno;
+		supervisor->got |= bit;
+		if (actions->wake)
+			(void)kill(actions->target == TARGET_GROUP ? -command
+								   : command,
+				   SIGCONT);
+		return 0;
+	}
+	/* The SIGTERM of --grace is not for those that have had one. */
+	if (!processes_signal(command, actions->signum, actions->wake,
+			      !info && actions->signum == SIGTERM
+				      ? &supervisor->told
+				      : NULL))
+		error = errno;
+	if (may_signal(command))
+		supervisor->got |= bit;
+	else if (command != 0 && error == 0)
+		error = errno; /* kill(-1) of PID 1 succeeds if one was sent */
+	return error;
+}
+
+/* Under --grace: keeps which processes have had a SIGTERM. */
+static void note_told(struct supervisor *supervisor,
+		      const struct actions *actions)
+{
+	const struct options *options = supervisor->lifecycle.options;
+
+	if (actions->signum == SIGTERM && options->grace_ms != DURATION_NONE &&
+	    supervisor->lifecycle.phase == PHASE_RUNNING &&
+	    actions->target != TARGET_COMMAND)
+		supervisor->told = processes_told_now(
+			actions->target == TARGET_GROUP ? supervisor->command
+							: PROCESSES_ALL);
+}
+
 /* info: what came with the signal; NULL for one that is our own. */
 static void pass_on(struct supervisor *supervisor,
 		    const struct actions *actions, const siginfo_t *info)
 {
+	const int error = send(supervisor, actions, info);
+
+	if (actions->signum == SIGKILL)
+		supervisor->kill_failed = error != 0;
+	if (error == 0)
+		note_told(supervisor, actions);
 	/*
-	 * Not because nobody is there: until we collect it COMMAND is a zombie
-	 * at least, which takes signals. When it has ended, though, it may be
-	 * the zombie that refuses.
+	 * Our own SIGTERM for COMMAND's group may find no more than COMMAND's
+	 * zombie, and that may refuse it. SIGKILL is sent again and again.
 	 */
-	if (send(supervisor, actions, info))
-		supervisor->got |= SIGNALS_BIT(actions->signum);
-	else if (info || actions->wake)
-		report_refusal(actions, supervisor->command, errno);
+	else if (info || actions->wake || actions->last_resort)
+		report_refusal(actions, supervisor->command, error);
 }
 
 /*
- * Stops us, as COMMAND is. The kernel ignores that for PID 1, but would still
- * discard a SIGCONT that has come in the meantime (signal(7)). Such a SIGCONT
- * means that nobody wants us stopped any more.
+ * Stops us, as COMMAND is. signum: SIGSTOP, or a job stop signal, whose default
+ * action a dumb-init above us expects. The kernel discards a SIGCONT that is
+ * pending when a stop signal is sent (signal(7)): so one that follows closely
+ * on the stop, to undo it, is waited for.
  */
-static void suspend(void)
+static void suspend(int signum, bool group)
 {
-	pid_t self = getpid();
+	const pid_t self = getpid();
+	siginfo_t resumed;
 
-	if (self != 1 && !(signals_pending() & SIGNALS_BIT(SIGCONT)))
+	if (signals_take(SIGNALS_BIT(SIGCONT), &resumed, SUSPEND_DELAY)) {
+		(void)signals_queue(self, SIGCONT, &resumed);
+		return;
+	}
+	if (signum != SIGSTOP) {
+		(void)kill(group ? 0 : self, signum);
+		signals_let_act(SIGNALS_BIT(signum));
+	}
+	/* In an orphaned process group a job stop signal stops nothing. */
+	if (!(signals_pending() & SIGNALS_BIT(SIGCONT)))
 		(void)kill(self, SIGSTOP);
 }
 
-/* Now, for what is timed; a signal that is passed on at once costs no clock. */
+/* Now, for what is timed; a signal that is forwarded at once costs no clock. */
 static int64_t time_of(const struct event *event, const struct options *options)
 {
 	const bool timed =
@@ -102,6 +178,15 @@ static int64_t time_of(const struct event *event, const struct options *options)
 		 (event->kind != EVENT_SIGNAL || options->mode == MODE_PAUSE));
 
 	return timed ? signals_clock() : 0;
+}
+
+static void lend_terminal(const struct supervisor *supervisor,
+			  const struct actions *actions)
+{
+	if (actions->only_on_stdin)
+		terminal_pass_on(getpgrp(), supervisor->command);
+	else
+		terminal_hand_over(getpgrp(), supervisor->command);
 }
 
 static void take_terminal_back(const struct supervisor *supervisor)
@@ -125,25 +210,29 @@ static void handle(struct supervisor *supervisor, const struct event *event,
 	if (actions.release)
 		info = &supervisor->held;
 	report_actions(event, info, &actions, supervisor->command);
+	if (actions.give_up)
+		report_give_up(lifecycle->options, supervisor->command,
+			       supervisor->kill_failed);
 	if (event->reached_command)
 		supervisor->got |= SIGNALS_BIT(event->signum);
 	if (actions.lend_terminal)
-		terminal_hand_over(getpgrp(), supervisor->command);
-	/* First: who hears of the end may count on the keys of the terminal. */
+		lend_terminal(supervisor, &actions);
+	/* Before SIGTERM is sent: its receivers may expect ^C to work. */
 	if (actions.take_terminal_back)
 		take_terminal_back(supervisor);
 	if (actions.signum != 0)
 		pass_on(supervisor, &actions, info);
-	if (actions.suspend)
-		suspend();
+	if (actions.suspend != 0)
+		suspend(actions.suspend, actions.suspend_group);
 }
 
 /*
  * The kernel sends what comes from the terminal to its whole foreground group.
  * So COMMAND has it if it is in our group, which only single-child mode lets
- * it be. But of a hangup the kernel tells the session leader alone.
+ * it be. But of a hangup the kernel tells the session leader alone, and in its
+ * first moments COMMAND's process discards signals (spawn.h).
  */
-static bool has_reached_command(const struct supervisor *supervisor,
+static bool has_reached_command(struct supervisor *supervisor,
 				const siginfo_t *info)
 {
 	const signals_set hangup = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGCONT);
@@ -155,18 +244,48 @@ static bool has_reached_command(const struct supervisor *supervisor,
 		return false;
 	if ((signal & hangup) && getsid(0) == getpid())
 		return false;
+	if (supervisor->start->missed & signal) {
+		supervisor->start->missed &= ~signal;
+		return false;
+	}
 	return getpgid(supervisor->command) == getpgrp();
+}
+
+/* What of COMMAND and the terminal decides about a job stop signal. */
+static void look_at_job(const struct supervisor *supervisor, int signum,
+			struct event *event)
+{
+	const struct lifecycle *lifecycle = &supervisor->lifecycle;
+	const enum mode mode = lifecycle->options->mode;
+	const pid_t command = supervisor->command;
+
+	if (signum == 0 || !(SIGNALS_JOB_STOP & SIGNALS_BIT(signum)) ||
+	    command == 0)
+		return;
+	event->caught = mode == MODE_SESSION && lifecycle->is_pid_1 &&
+			proc_is_ours() && proc_catches(command, signum);
+	if (mode == MODE_GROUP)
+		event->place = terminal_place(command);
 }
 
 static void forward(struct supervisor *supervisor, const siginfo_t *info)
 {
-	const struct event event = {
+	struct event event = {
 		.kind = EVENT_SIGNAL,
 		.signum = info->si_signo,
 		.reached_command = has_reached_command(supervisor, info),
 	};
 
+	look_at_job(supervisor, info->si_signo, &event);
 	handle(supervisor, &event, info);
+}
+
+static void handle_deadline(struct supervisor *supervisor)
+{
+	struct event event = { .kind = EVENT_DEADLINE };
+
+	look_at_job(supervisor, supervisor->lifecycle.options->delayed, &event);
+	handle(supervisor, &event, NULL);
 }
 
 /* How many OOM kills there were while COMMAND ran, or EXPLAIN_UNKNOWN. */
@@ -180,100 +299,194 @@ static int oom_kills_since(int before)
 }
 
 /*
- * Of a death that we had no part in. What a key of the terminal has sent to
- * COMMAND in a group of its own we do not see, and its user knows it.
+ * Whether the signal that killed COMMAND needs no explanation: it came from us,
+ * or waits for us, too, as it was sent to both; or it is a key of the terminal,
+ * which we do not see if COMMAND has its own group; or the end of a pipeline.
  */
-static void explain_end(const struct supervisor *supervisor,
-			const siginfo_t *dead)
+static bool is_expected(const struct supervisor *supervisor, int signum)
 {
 	const signals_set keys = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGINT) |
 				 SIGNALS_BIT(SIGQUIT);
-	signals_set signal;
+	const signals_set signal = SIGNALS_BIT(signum);
 
-	if (dead->si_code == CLD_EXITED)
-		return;
-	signal = SIGNALS_BIT(dead->si_status);
-	/* Waiting for us, too: it was sent to both, and its turn is still to
-	 * come. */
-	if ((signal & (supervisor->got | signals_pending())) ||
-	    ((signal & keys) && isatty(STDIN_FILENO)))
-		return;
-	report_cause(dead, signal == SIGNALS_BIT(SIGKILL)
-				   ? oom_kills_since(supervisor->oom_kills)
-				   : EXPLAIN_UNKNOWN);
+	return signum == SIGPIPE ||
+	       (signal & (supervisor->got | signals_pending())) ||
+	       ((signal & keys) && isatty(STDIN_FILENO));
 }
 
+static void explain_end(const struct supervisor *supervisor,
+			const siginfo_t *dead)
+{
+	const bool exited = dead->si_code == CLD_EXITED;
+	int oom_kills = EXPLAIN_UNKNOWN;
+
+	if (exited ? dead->si_status != STATUS_OF_KILLED
+		   : is_expected(supervisor, dead->si_status))
+		return;
+	if (exited || dead->si_status == SIGKILL)
+		oom_kills = oom_kills_since(supervisor->oom_kills);
+	if (!exited)
+		report_cause(dead, oom_kills);
+	else if (oom_kills > 0)
+		report_oom_below(supervisor->lifecycle.options, dead);
+}
+
+/*
+ * As long as COMMAND is not reaped its PID stays its own, and a signal to its
+ * group cannot hit another: so what follows from its exit comes first.
+ */
 static void handle_end(struct supervisor *supervisor, const siginfo_t *dead)
 {
 	const struct event event = {
-		.kind = EVENT_COMMAND_ENDED,
+		.kind = supervisor->start->failed ? EVENT_NOT_STARTED
+						  : EVENT_COMMAND_ENDED,
 		.cause = dead->si_code,
 		.status = dead->si_status,
 	};
 
-	explain_end(supervisor, dead);
+	if (event.kind == EVENT_COMMAND_ENDED) {
+		report_death(supervisor->lifecycle.options, dead, dead->si_pid);
+		explain_end(supervisor, dead);
+	}
 	handle(supervisor, &event, NULL);
 	supervisor->command = 0;
+	supervisor->settle_tries = 0;
 	supervisor->oom_kills = EXPLAIN_UNKNOWN;
 }
 
-/*
- * Collects a child that has died. As long as COMMAND is not collected its PID
- * stays its own, and a signal to its group cannot hit another; so what follows
- * from its end comes first. __WALL: we may have children that we did not start,
- * of any kind of clone(2). Returns whether there was one to be collected.
- */
-static bool collect(struct supervisor *supervisor, const siginfo_t *dead)
+static bool is_exit(int cause)
 {
-	const struct options *options = supervisor->lifecycle.options;
-	const pid_t command = supervisor->command;
-	const bool is_command = dead->si_pid == command;
+	return cause == CLD_EXITED || cause == CLD_KILLED ||
+	       cause == CLD_DUMPED;
+}
+
+/* What waitid(2) would say, from wait4(2). */
+static siginfo_t from_wstatus(pid_t pid, int wstatus)
+{
+	siginfo_t child = { .si_code = CLD_TRAPPED };
+
+	child.si_pid = pid;
+	if (WIFEXITED(wstatus)) {
+		child.si_code = CLD_EXITED;
+		child.si_status = WEXITSTATUS(wstatus);
+	} else if (WIFSIGNALED(wstatus)) {
+		child.si_code = WCOREDUMP(wstatus) ? CLD_DUMPED : CLD_KILLED;
+		child.si_status = WTERMSIG(wstatus);
+	} else {
+		child.si_status = WSTOPSIG(wstatus);
+	}
+	return child;
+}
+
+/*
+ * A child that calls PTRACE_TRACEME makes us its tracer, and each signal for it
+ * stops it and waits for our word: we let go of it, and it gets the signal. But
+ * not the SIGTRAP of an execve(2), which no process has sent and which would
+ * kill it; ptrace(2). Such a stop is reported whatever wait was asked for.
+ */
+static bool let_go_of_traced(const siginfo_t *child)
+{
+	int signum = child->si_status & SIGNAL_MASK;
+	siginfo_t info = { .si_code = 0 };
+
+	if (signum == SIGTRAP &&
+	    ptrace(PTRACE_GETSIGINFO, child->si_pid, NULL, &info) == 0 &&
+	    info.si_code == SI_USER && info.si_pid == child->si_pid)
+		signum = 0;
+	report_traced(child->si_pid, signum);
+	return ptrace(PTRACE_DETACH, child->si_pid, NULL, (long)signum) == 0;
+}
+
+/* A child that wait4(2) has returned. */
+static void handle_reaped(struct supervisor *supervisor, const siginfo_t *child)
+{
+	if (!is_exit(child->si_code))
+		(void)let_go_of_traced(child);
+	else
+		report_death(supervisor->lifecycle.options, child,
+			     supervisor->command);
+}
+
+/*
+ * Deals with the child that waitid(2) has found, and left as it is. Returns
+ * whether it will not be found again. __WALL: we may have children that we did
+ * not start, of any kind of clone(2).
+ */
+static bool reap_child(struct supervisor *supervisor, const siginfo_t *child)
+{
+	const bool is_command = child->si_pid == supervisor->command;
+	const bool exited = is_exit(child->si_code);
 	struct rusage usage;
 
-	if (is_command) {
-		report_death(options, dead, command);
-		handle_end(supervisor, dead);
-	}
-	if (wait4(dead->si_pid, NULL, WNOHANG | __WALL,
+	if (!exited && let_go_of_traced(child))
+		return true;
+	if (exited && is_command)
+		handle_end(supervisor, child);
+	if (wait4(child->si_pid, NULL, WNOHANG | __WALL,
 		  is_command ? &usage : NULL) <= 0)
 		return false;
-	if (is_command)
+	if (exited && !is_command)
+		report_death(supervisor->lifecycle.options, child,
+			     supervisor->command);
+	else if (exited && !supervisor->start->failed)
 		report_usage(&usage);
-	else
-		report_death(options, dead, command);
 	return true;
 }
 
 /*
- * Whom a SIGCHLD tells of, without a look. That the kernel has sent it, and not
- * for a stop, is in si_code.
+ * The orphan that a SIGCHLD names is reaped without a search for it. Only its
+ * PID is taken from there: cause and status are those of the first thread, and
+ * not always those of the process (design.md).
  */
-static void collect_named(struct supervisor *supervisor, const siginfo_t *info)
+static void reap_named(struct supervisor *supervisor, const siginfo_t *info)
 {
-	/* If it is gone, an earlier look has found it. */
-	if (info->si_code >= CLD_EXITED && info->si_code <= CLD_DUMPED)
-		(void)collect(supervisor, info);
+	siginfo_t child;
+	int wstatus;
+
+	if (!is_exit(info->si_code) || info->si_pid == supervisor->command ||
+	    wait4(info->si_pid, &wstatus, WNOHANG | __WALL, NULL) <= 0)
+		return;
+	child = from_wstatus(info->si_pid, wstatus);
+	handle_reaped(supervisor, &child);
+}
+
+/* Where waitid(2) fails, by seccomp(2). Returns whether a child remains. */
+static bool reap_by_wait4(struct supervisor *supervisor)
+{
+	int wstatus;
+	pid_t pid;
+
+	while ((pid = wait4(-1, &wstatus, WNOHANG | __WALL, NULL)) > 0) {
+		const siginfo_t child = from_wstatus(pid, wstatus);
+
+		if (pid == supervisor->command && is_exit(child.si_code))
+			handle_end(supervisor, &child);
+		else
+			handle_reaped(supervisor, &child);
+	}
+	return pid == 0 || errno != ECHILD;
 }
 
 /*
- * Collects every dead child, for however many of them one SIGCHLD stood.
- * Returns whether a child is left. seccomp(2) may forbid either call: then that
- * is not known, or a dead one stays, and we are to look again.
+ * Reaps all dead children: SIGCHLD does not queue, so one may stand for many.
+ * Returns whether a child remains. seccomp(2) may forbid either call: then that
+ * is not known, or a dead one stays, and we must look again.
  */
 static bool reap(struct supervisor *supervisor)
 {
 	const int dead_now = WEXITED | WNOHANG | WNOWAIT | __WALL;
-	siginfo_t dead;
+	siginfo_t child;
 
 	do {
-		dead.si_pid = 0;
-		if (waitid(P_ALL, 0, &dead, dead_now) < 0) {
+		child.si_pid = 0;
+		if (waitid(P_ALL, 0, &child, dead_now) < 0) {
 			supervisor->look_again =
 				errno != ECHILD || supervisor->command != 0;
-			return supervisor->look_again;
+			return supervisor->look_again &&
+			       reap_by_wait4(supervisor);
 		}
-	} while (dead.si_pid != 0 && collect(supervisor, &dead));
-	supervisor->look_again = dead.si_pid != 0;
+	} while (child.si_pid != 0 && reap_child(supervisor, &child));
+	supervisor->look_again = child.si_pid != 0;
 	return true;
 }
 
@@ -284,7 +497,7 @@ static void notice_stop(struct supervisor *supervisor)
 
 	if (waitid(P_PID, (id_t)supervisor->command, &stopped,
 		   WSTOPPED | WNOHANG) == 0 &&
-	    stopped.si_pid != 0 &&
+	    stopped.si_pid != 0 && stopped.si_code == CLD_STOPPED &&
 	    !(signals_pending() & SIGNALS_BIT(SIGCONT))) {
 		const struct event event = {
 			.kind = EVENT_COMMAND_STOPPED,
@@ -296,23 +509,38 @@ static void notice_stop(struct supervisor *supervisor)
 	}
 }
 
-/* Sees to our children, and notices when nothing is left. */
+/* Reaps, and notices when no process remains. */
 static void look_after_children(struct supervisor *supervisor)
 {
 	const struct lifecycle *lifecycle = &supervisor->lifecycle;
 	const bool children = reap(supervisor);
 
 	if (lifecycle->phase == PHASE_RUNNING &&
-	    lifecycle->options->mode == MODE_GROUP)
+	    lifecycle->options->mode == MODE_GROUP &&
+	    !spawn_is_starting(supervisor->start))
 		notice_stop(supervisor);
 	if (lifecycle->phase != PHASE_LEFT || children)
 		return;
-	supervisor->look_again = processes_left();
+	supervisor->look_again = processes_remain();
 	if (!supervisor->look_again) {
 		const struct event event = { .kind = EVENT_NOTHING_LEFT };
 
 		handle(supervisor, &event, NULL);
 	}
+}
+
+/* What could wait until COMMAND runs. */
+static void settle(struct supervisor *supervisor)
+{
+	if (supervisor->command != SPAWN_NOBODY) {
+		supervisor->settle_tries--;
+		if (!spawn_settle(supervisor->start) &&
+		    supervisor->settle_tries > 0)
+			return;
+		supervisor->start->awaited = true;
+		supervisor->oom_kills = explain_oom_kills();
+	}
+	supervisor->settle_tries = 0;
 }
 
 /* In ns, or SIGNALS_FOREVER. */
@@ -326,46 +554,62 @@ static int64_t time_left(const struct supervisor *supervisor)
 		left = deadline - signals_clock();
 	if (supervisor->look_again && left > LOOK_INTERVAL)
 		left = LOOK_INTERVAL;
-	if (supervisor->oom_kills == OOM_KILLS_UNREAD && left > OOM_KILLS_AFTER)
-		left = OOM_KILLS_AFTER;
+	if (supervisor->settle_tries > 0 && left > SETTLE_AFTER)
+		left = SETTLE_AFTER;
 	if (left == LIFECYCLE_NEVER)
 		return SIGNALS_FOREVER;
 	return left < 0 ? 0 : left;
 }
 
-/* Returns whether a child may have died or stopped. */
+/* Returns whether a child may have exited or stopped. */
 static bool wait_for_event(struct supervisor *supervisor)
 {
-	static const struct event deadline = { .kind = EVENT_DEADLINE };
 	const int64_t left = time_left(supervisor);
+	bool has_signal;
 	siginfo_t info;
 
-	if (left == 0)
-		handle(supervisor, &deadline, NULL);
-	else if (signals_wait(&info, left)) {
-		if (info.si_signo != SIGCHLD) {
-			forward(supervisor, &info);
-			return supervisor->look_again;
-		}
-		collect_named(supervisor, &info);
-	} else if (supervisor->oom_kills == OOM_KILLS_UNREAD)
-		supervisor->oom_kills = explain_oom_kills();
-	/* So too if the wait has failed: no SIGCHLD tells of an end then. */
+	if (left == 0) {
+		handle_deadline(supervisor);
+		return true;
+	}
+	has_signal = signals_wait(&info, left);
+	/* Not before COMMAND runs, which it would delay. */
+	if (!supervisor->has_begun) {
+		supervisor->has_begun = true;
+		supervisor->lifecycle.is_pid_1 = getpid() == 1;
+	}
+	if (!has_signal) {
+		if (supervisor->settle_tries > 0)
+			settle(supervisor);
+		/* If the wait has failed, too: no SIGCHLD tells of an exit. */
+		return true;
+	}
+	spawn_await(supervisor->start, supervisor->command);
+	if (info.si_signo != SIGCHLD) {
+		forward(supervisor, &info);
+		return supervisor->look_again;
+	}
+	reap_named(supervisor, &info);
 	return true;
 }
 
-int supervise(const struct options *options, pid_t command)
+int supervise(const struct options *options, struct start *start, pid_t command)
 {
-	struct supervisor supervisor = {
-		.lifecycle = lifecycle_start(options),
-		.command = command,
-		.oom_kills = command == SPAWN_NOBODY ? EXPLAIN_UNKNOWN
-						     : OOM_KILLS_UNREAD,
-	};
+	/* Not on the stack: a page of that, once touched, stays resident. */
+	static struct supervisor supervisor;
 
-	report_start(options, command);
-	/* Who exec'ed us may have left us a zombie; no SIGCHLD tells of it. */
-	look_after_children(&supervisor);
+	supervisor = (struct supervisor){
+		.lifecycle = lifecycle_start(options),
+		.start = start,
+		.command = command,
+		.oom_kills = EXPLAIN_UNKNOWN,
+		.settle_tries = SETTLE_TRIES,
+	};
+	if (log_says(LOG_VERBOSE)) {
+		spawn_await(start, command);
+		if (!start->failed)
+			report_start(options, command);
+	}
 	while (supervisor.lifecycle.phase != PHASE_OVER) {
 		if (wait_for_event(&supervisor) ||
 		    supervisor.lifecycle.phase == PHASE_LEFT)

@@ -1,16 +1,18 @@
-/* What we do while COMMAND runs: wait, pass signals on, collect the dead. */
+/* While COMMAND runs: waits for events, forwards signals, reaps children. */
 #ifndef SUPERVISE_H
 #define SUPERVISE_H
 
 #include <sys/types.h>
 
 #include "options.h"
+#include "spawn.h"
 
 /*
- * Returns when COMMAND, running as PID command, has ended, or the pause if
- * there is none and command is 0: with the status to end with. Whatever fails
- * meanwhile is at most worth a warning.
+ * Returns when COMMAND, whose process is command, has exited, or the pause has
+ * ended if there is none and command is 0: with the status to exit with. Any
+ * failure meanwhile is at most a warning. start: as spawn has left it.
  */
-int supervise(const struct options *options, pid_t command);
+int supervise(const struct options *options, struct start *start,
+	      pid_t command);
 
 #endif

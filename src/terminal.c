@@ -11,7 +11,7 @@
  * there and then, unless they were pending before: then they are for COMMAND.
  * So are the stop signals that the SIGCONT has discarded (signal(7)).
  */
-void terminal_give_up(void)
+bool terminal_give_up(void)
 {
 	const signals_set raised = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGCONT);
 	const int job_stop[] = { SIGTSTP, SIGTTIN, SIGTTOU };
@@ -19,18 +19,21 @@ void terminal_give_up(void)
 	siginfo_t own;
 	pid_t leader = 0; /* valgrind does not know that TIOCGSID sets it */
 
+	if (!isatty(STDIN_FILENO))
+		return false;
 	if (ioctl(STDIN_FILENO, TIOCGSID, &leader) < 0 || leader != getpid())
-		return;
+		return true;
 	before = signals_pending();
 	if (ioctl(STDIN_FILENO, TIOCNOTTY) < 0)
-		return;
+		return true;
 	/* Both, and once more for a call that fails. */
 	for (int i = 0; i < 3; i++)
-		(void)signals_take(raised & ~before, &own);
+		(void)signals_take(raised & ~before, &own, 0);
 	for (size_t i = 0; i < sizeof(job_stop) / sizeof(job_stop[0]); i++) {
 		if (before & SIGNALS_BIT(job_stop[i]))
 			(void)kill(leader, job_stop[i]);
 	}
+	return true;
 }
 
 void terminal_take(void)
@@ -51,34 +54,38 @@ void terminal_pass_on(pid_t from, pid_t to)
 	bring_forward(STDIN_FILENO, from, to);
 }
 
-/* To be closed, if it is not stdin; -1 if our session has no terminal. */
-static int open_terminal(void)
+/*
+ * The terminal of our session; -1 if it has none. With stdin closed open(2)
+ * returns 0 as well: opened says whether it must be closed.
+ */
+static int open_terminal(bool *opened)
 {
-	if (tcgetpgrp(STDIN_FILENO) >= 0)
-		return STDIN_FILENO;
-	return open("/dev/tty", O_RDWR);
+	*opened = tcgetpgrp(STDIN_FILENO) < 0;
+	return *opened ? open("/dev/tty", O_RDWR | O_CLOEXEC) : STDIN_FILENO;
 }
 
-static void close_terminal(int terminal)
+static void close_terminal(int terminal, bool opened)
 {
-	if (terminal != STDIN_FILENO)
+	if (opened && terminal >= 0)
 		(void)close(terminal);
 }
 
 void terminal_hand_over(pid_t from, pid_t to)
 {
-	int terminal = open_terminal();
+	bool opened;
+	int terminal = open_terminal(&opened);
 
 	bring_forward(terminal, from, to);
-	close_terminal(terminal);
+	close_terminal(terminal, opened);
 }
 
 enum terminal_place terminal_place(pid_t command)
 {
-	int terminal = open_terminal();
+	bool opened;
+	int terminal = open_terminal(&opened);
 	pid_t foreground = tcgetpgrp(terminal);
 
-	close_terminal(terminal);
+	close_terminal(terminal, opened);
 	/* Where both are 0 our PID namespace knows neither. */
 	if (foreground == getpgrp() && foreground != 0)
 		return TERMINAL_OURS;

@@ -13,9 +13,9 @@
 /*
  * Gives up the terminal on stdin, if it is our session's and the session is
  * ours, so that another session can take it. The SIGHUP and SIGCONT of that are
- * taken back.
+ * discarded. Returns whether stdin is a terminal.
  */
-void terminal_give_up(void);
+bool terminal_give_up(void);
 
 /* Makes it our session's, if we lead the session and it is nobody's. */
 void terminal_take(void);

@@ -15,9 +15,11 @@ ALLOWED = {
     "to pass signals on, and to stop with COMMAND": """
         kill rt_sigqueueinfo getpid""",
     "for deadlines": "clock_gettime",
-    "to say something": "poll ppoll write",
+    "to say something": "poll ppoll write lseek sendto sendmsg",
     "to read what the cgroup has counted, and names; for the termination log": """
-        open openat fcntl read close""",
+        open openat fcntl fcntl64 read close""",
+    "once COMMAND runs: to give back its stack, to leave room in the queue": """
+        munmap prlimit64""",
     "for the terminal": "ioctl getpgid getpgrp getsid",
     "for all descendants, where we are not PID 1": """
         access faccessat getdents64 readlink readlinkat mmap munmap
@@ -59,4 +61,5 @@ def while_command_runs(init, options, trace, around=()):
     pid = next(line.split()[0] for line in lines if f'execve("{init}"' in line)
     calls = [found[1] for line in lines
              if (found := re.match(rf"{pid} +(\w+)\(", line))]
-    return calls[calls.index("close_range") + 1:]
+    return [call for call in calls[calls.index("close_range") + 1:]
+            if call != "futex"]  # by which COMMAND is let go

@@ -42,7 +42,10 @@ MALFORMED = {
                         *(f"{each}:5" for each in SIGNALS),
                         *(f"TERM:{each}" for each in DURATIONS)],
     ("-t", "--grace"): DURATIONS,
-    ("-k", "--kill-after"): DURATIONS,
+    ("-k", "--kill-after"): [":", "5:TERM", "TERM:5:5",
+                             *(each for each in DURATIONS if each != "1:2"),
+                             *(f"{each}:5" for each in SIGNALS),
+                             *(f"TERM:{each}" for each in DURATIONS)],
     ("-e", "--map-exit"): [":", "1:2:3", *STATUSES,
                            *(f"{each}:0" for each in STATUSES),
                            *(f"1:{each}" for each in STATUSES)],
@@ -157,7 +160,7 @@ def test_help_lists_every_option_on_stdout(run, option):
     assert (result.returncode, result.stderr) == (0, "")
     for each in ("-c, --single-child", "-g, --process-group", "-a, --all",
                  "-r, --rewrite FROM:TO", "-d, --delay SIG:DURATION",
-                 "-t, --grace DURATION", "-k, --kill-after DURATION",
+                 "-t, --grace DURATION", "-k, --kill-after [SIG:]DURATION",
                  "-W, --wait-all", "-e, --map-exit FROM[:TO]",
                  "-p, --parent-death-signal SIG", "-s, --subreaper",
                  "-w, --warn-on-reap", "-q, --quiet", "-v, --verbose",
@@ -177,9 +180,10 @@ def test_version_is_the_makefiles_and_names_the_commit(run, option):
     version = re.search(r"^VERSION = (.*)$", (ROOT / "Makefile").read_text(), re.M)[1]
     result = run(option)
     assert (result.returncode, result.stderr) == (0, "")
-    # dockerd finds the commit there, if this is its --init-path.
-    assert re.fullmatch(rf"dumb-init v{re.escape(version)} - "
-                        r"git\.([0-9a-f]{7}|unknown)\n", result.stdout)
+    # A script reads the first line, as 1.2.5 printed it. dockerd finds the commit in
+    # the second, if this is its --init-path.
+    assert re.fullmatch(rf"dumb-init v{re.escape(version)}\n"
+                        r"source - git\.([0-9a-f]{7}|unknown)\n", result.stdout)
 
 
 @pytest.mark.parametrize("option", ["-l", "-L", "--license", "--li"])

@@ -460,26 +460,6 @@ def test_version_has_a_letter(run):
 
 
 @engines
-def test_engines_names_are_as_dumb_init(start, helper, place):
-    started = start("--", helper("reporter"), place=place)
-    started.expect("ready")
-    assert os.getsid(started.command) == started.command
-
-
-@engines
-def test_engines_names_aim_at_the_group(start, helper, tmp_path, monkeypatch):
-    for name in ("TINI_KILL_PROCESS_GROUP", "TINI_VERBOSITY", "TINI_SUBREAPER"):
-        monkeypatch.setenv(name, "3")
-    assert_reached(Family(start, helper, tmp_path, "--", place="pid1"), GROUP)
-
-
-@engines
-def test_tinis_variables_say_nothing_to_engines_names(run):
-    result = run("true", env=os.environ | {"TINI_VERBOSITY": "3"})
-    assert (result.returncode, result.stderr) == (0, "")
-
-
-@engines
 def test_dumb_inits_variables_count_for_engines_names(run):
     variables = {"DUMB_INIT_OPTIONS": "-e 3:4", "DUMB_INIT_DEBUG": "1",
                  "DUMB_INIT_SETSID": "0"}

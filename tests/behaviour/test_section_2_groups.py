@@ -246,7 +246,10 @@ def test_terminal_that_is_lent_leaves_our_files_as_they_are(shell, redirected):
     def has_standard_files():
         return sorted(os.listdir(f"/proc/{ours}/fd")) == ["0", "1", "2"]
 
-    ours, command = run_in(shell, f"{SLEEP} {redirected}")
+    # With another stdin COMMAND gets the terminal when it turns to it.
+    ours, command = run_in(shell, "$INIT -g sh -c 'echo running; exec cat </dev/tty' "
+                           f"{redirected}")
+    wait_until(lambda: foreground(shell.pid) == command, "the terminal")
     wait_until(has_standard_files, "its files closed")
     for _ in range(2):
         shell.send(CTRL_Z)

@@ -395,7 +395,7 @@ def test_signals_are_blocked_before_the_options_are_read(run, tmp_path):
                               "trace=rt_sigprocmask,write"])
     first, *_, last = trace.read_text().splitlines()
     assert first.startswith("rt_sigprocmask(SIG_SETMASK, ~[], ")
-    assert last.startswith("write(2, ")
+    assert last.startswith("write(")
 
 
 def has_taken_over(pid, mask):

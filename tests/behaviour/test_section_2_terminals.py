@@ -248,11 +248,11 @@ def test_hangup_before_command_was_born_reaches_it(start, helper, mode):
 
 
 def test_terminal_that_cannot_be_given_up_costs_no_hangup(start, tmp_path):
-    """Made up: the second call, of TIOCNOTTY, fails, and a SIGHUP comes just then."""
+    """Made up: the third call, of TIOCNOTTY, fails, and a SIGHUP comes just then."""
     trace = tmp_path / "trace"
     started = start("sleep", "60", terminal=True, before=[
         "strace", "-D", "-qq", "-o", str(trace), "-e", "trace=ioctl,rt_sigpending", "-e",
-        "inject=ioctl:error=EIO:delay_enter=500000:when=2", "-e", "signal=none"])
+        "inject=ioctl:error=EIO:delay_enter=500000:when=3", "-e", "signal=none"])
     wait_until(lambda: trace.exists() and "rt_sigpending(" in trace.read_text(),
                "our look at what was there before")
     started.send(signal.SIGHUP)

@@ -344,7 +344,7 @@ def test_no_permission_to_signal_command_is_a_warning(start, helper, mode, anoth
     assert started.status() == 128 + signal.SIGKILL
     lines = started.popen.stderr.read().decode().splitlines()
     target = "PID" if mode == MODES["single-child"] else "group"
-    warning = (f"[dumb-init] cannot pass SIGUSR1 on to {target} {command}: "
+    warning = (f"[dumb-init] cannot send SIGUSR1 to {target} {command}: "
                "Operation not permitted")
     # COMMAND's end finds its group empty: no warning of that.
     if quiet:
@@ -364,7 +364,7 @@ def test_no_permission_to_signal_one_of_all_is_a_warning(start, helper, another)
     started.send(signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
     assert started.popen.stderr.readline() == \
-        b"[dumb-init] cannot pass SIGUSR1 on to everything: Operation not permitted\n"
+        b"[dumb-init] cannot send SIGUSR1 to everything: Operation not permitted\n"
 
 
 def test_no_permission_to_queue_a_value_is_a_warning(start, helper, another):
@@ -373,7 +373,7 @@ def test_no_permission_to_queue_a_value_is_a_warning(start, helper, another):
     started.expect("ready")
     sigqueue(started.pid, signal.SIGUSR1, 1234)
     assert started.popen.stderr.readline().decode() == \
-        f"[dumb-init] cannot pass SIGUSR1 on to PID {started.command}: " \
+        f"[dumb-init] cannot send SIGUSR1 to PID {started.command}: " \
         "Operation not permitted\n"
 
 

@@ -190,7 +190,7 @@ def test_a_line_is_one_write(run, tmp_path, mode):
     trace = tmp_path / "trace"
     result = run("-v", *mode, "true", before=[
         "strace", "-qq", "-s", "999", "-e", "trace=write", "-o", str(trace)])
-    written = re.findall(r"^write\(2, \"(.*)\", \d+\)", trace.read_text(), re.M)
+    written = re.findall(r"^write\(\d+, \"(.*)\", \d+\)", trace.read_text(), re.M)
     assert len(written) == len(result.stderr.splitlines()) > 0
     for line in written:
         assert line.startswith("[dumb-init] ") and line.endswith("\\n")

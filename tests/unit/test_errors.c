@@ -15,6 +15,7 @@ static void test_text_is_that_of_the_c_library(void **state)
 		E2BIG,   EACCES, EAGAIN,  EFBIG,  EINVAL,       EIO,    EISDIR,
 		ELIBBAD, ELOOP,  EMFILE,  ENOENT, ENAMETOOLONG, ENOMEM, ENOEXEC,
 		ENOSPC,  ENXIO,  ENOTDIR, EPERM,  EROFS,        ESRCH,  ETXTBSY,
+		ENOSYS,  ENODEV, ENOTSUP, ENFILE, ETIMEDOUT,    ESTALE, EBUSY,
 	};
 
 	(void)state;

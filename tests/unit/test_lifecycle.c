@@ -71,7 +71,8 @@ static void test_signal_is_rewritten_and_sent_to_the_target(void **state)
 							 ? TARGET_GROUP
 							 : TARGET_COMMAND);
 				assert_int_equal(actions.suspend,
-						 stops_a_job(signum));
+						 stops_a_job(signum) ? SIGSTOP
+								     : 0);
 			}
 			options.rewrites.to[signum] = REWRITE_UNSET;
 		}
@@ -87,7 +88,8 @@ static void test_signal_that_reached_command_is_not_sent_again(void **state)
 		struct actions actions = arrive(&options, signum, true);
 
 		assert_int_equal(actions.signum, 0);
-		assert_int_equal(actions.suspend, stops_a_job(signum));
+		assert_int_equal(actions.suspend,
+				 stops_a_job(signum) ? SIGSTOP : 0);
 	}
 }
 
@@ -140,6 +142,23 @@ static void test_sigterm_at_the_end_is_sigterm(void **state)
 	assert_int_equal(lifecycle_step(&lifecycle, &event, 0).signum, SIGTERM);
 }
 
+/* --map-exit is for COMMAND's status: 127 and 126 are dumb-init's. */
+static void test_program_that_did_not_start_is_the_end(void **state)
+{
+	struct options options = defaults(MODE_SESSION);
+	const struct event event = { .kind = EVENT_NOT_STARTED, .status = 127 };
+	struct lifecycle lifecycle = lifecycle_start(&options);
+	struct actions actions;
+
+	(void)state;
+	options.grace_ms = 1000;
+	options.status_change[127] = 1;
+	actions = lifecycle_step(&lifecycle, &event, 0);
+	assert_int_equal(lifecycle.phase, PHASE_OVER);
+	assert_int_equal(lifecycle.status, 127);
+	assert_int_equal(actions.signum, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +169,7 @@ int main(void)
 		cmocka_unit_test(
 			test_end_of_command_is_our_end_with_its_status),
 		cmocka_unit_test(test_sigterm_at_the_end_is_sigterm),
+		cmocka_unit_test(test_program_that_did_not_start_is_the_end),
 	};
 
 	return cmocka_run_group_tests_name("lifecycle", tests, NULL, NULL);

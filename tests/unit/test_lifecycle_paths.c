@@ -36,8 +36,10 @@ struct watch {
 	int64_t held_until;
 	int64_t grace_until;
 	int64_t kill_after_until;
-	bool asked;  /* a SIGTERM, SIGINT or SIGQUIT was sent */
-	bool killed; /* a SIGKILL was */
+	bool asked;   /* there was a stop request */
+	bool killed;  /* a SIGKILL was sent */
+	bool stopped; /* COMMAND, by what was forwarded */
+	bool lent;    /* the terminal, when COMMAND last stopped */
 	int64_t kill_again_at;
 	int64_t killing_until;
 };
@@ -55,6 +57,8 @@ struct step {
 		ALWAYS,
 		IN_SINGLE_CHILD,
 		IN_GROUP,
+		STOP_IN_GROUP,
+		CAUGHT,
 		RUNNING,
 		LEFT,
 		DUE,
@@ -72,6 +76,14 @@ struct step {
 						.signum = (number),            \
 						.reached_command = true },     \
 						IN_SINGLE_CHILD                \
+	}
+#define FORWARDED_STOP(number, where)                                          \
+	{                                                                      \
+#number " with the terminal in " #where,                       \
+			{ .kind = EVENT_SIGNAL,                                \
+			  .signum = (number),                                  \
+			  .place = (where) },                                  \
+			  STOP_IN_GROUP                                        \
 	}
 #define STOPPED(number, where)                                                 \
 	{                                                                      \
@@ -96,6 +108,11 @@ static const struct step steps[] = {
 	SIGNAL(SIGHUP),
 	SIGNAL(SIGTSTP),
 	SIGNAL(SIGCONT),
+	FORWARDED_STOP(SIGTSTP, TERMINAL_LENT),
+	FORWARDED_STOP(SIGTSTP, TERMINAL_OURS),
+	{ "SIGTSTP, which COMMAND handles",
+	  { .kind = EVENT_SIGNAL, .signum = SIGTSTP, .caught = true },
+	  CAUGHT },
 	REACHED(SIGTERM),
 	REACHED(SIGTSTP),
 	STOPPED(SIGTSTP, TERMINAL_NONE),
@@ -119,15 +136,17 @@ enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 static const struct step *trail[256];
 static size_t trail_length;
 static const struct options *trail_options;
+static bool trail_is_pid_1;
 
 static void require_that(bool holds, const char *property)
 {
 	if (holds)
 		return;
-	print_error("mode %d, target %d, delay %d, grace %d, kill-after %d, "
+	print_error("%smode %d, target %d, delay %d, grace %d, kill-after %d, "
 		    "wait-all %d, rewrites %d:\n",
-		    (int)trail_options->mode, (int)trail_options->target,
-		    (int)trail_options->delayed, (int)trail_options->grace_ms,
+		    trail_is_pid_1 ? "PID 1, " : "", (int)trail_options->mode,
+		    (int)trail_options->target, (int)trail_options->delayed,
+		    (int)trail_options->grace_ms,
 		    (int)trail_options->kill_after_ms, trail_options->wait_all,
 		    trail_options->rewrites.to[SIGHUP] != 0);
 	for (size_t i = 0; i < trail_length; i++)
@@ -165,7 +184,8 @@ static bool asks_to_end(int signum)
 	return signum == SIGTERM || signum == SIGINT || signum == SIGQUIT;
 }
 
-static int expected_signal(const struct options *options, int signum)
+static int expected_signal(const struct options *options, int signum,
+			   bool caught)
 {
 	int to = options->rewrites.to[signum];
 
@@ -173,8 +193,20 @@ static int expected_signal(const struct options *options, int signum)
 		return 0;
 	if (to != REWRITE_UNSET)
 		return to;
-	return options->mode == MODE_SESSION && stops_a_job(signum) ? SIGSTOP
-								    : signum;
+	return options->mode == MODE_SESSION && stops_a_job(signum) && !caught
+		       ? SIGSTOP
+		       : signum;
+}
+
+/* The table of section 1, -k; `to` is what it is sent as. */
+static bool is_stop_request(const struct options *options, int signum, int to,
+			    bool pausing)
+{
+	if (options->kill_after_signal != 0)
+		return signum == options->kill_after_signal;
+	if (pausing)
+		return to == SIGTERM || to == SIGINT;
+	return to != 0 && (asks_to_end(signum) || asks_to_end(to));
 }
 
 /* COMMAND has ended with status, or the pause. */
@@ -196,7 +228,7 @@ static void check_end(const struct options *options, int status,
 	if (actions->signum != 0)
 		require(actions->target ==
 			(grace ? TARGET_EVERYTHING : TARGET_GROUP));
-	require(!actions->hold);
+	require(!actions->hold && actions->suspend_group == false);
 	require(actions->take_terminal_back ==
 		(options->mode == MODE_GROUP ||
 		 (options->mode == MODE_SESSION && stay)));
@@ -205,52 +237,70 @@ static void check_end(const struct options *options, int status,
 		watch->grace_until =
 			after->now + options->grace_ms * SIGNALS_MS;
 	}
-	/* --kill-after has come: nobody is left to live on. */
-	if (watch->killed)
+	/* --kill-after has come: no process may live on. */
+	if (watch->killed) {
 		watch->kill_again_at = after->now;
+		watch->killing_until = LIFECYCLE_NEVER;
+	}
+}
+
+/* The signal that stops us after one that arrived; 3.2. */
+static int expected_stop(const struct path *after, int signum)
+{
+	return stops_a_job(signum) && !after->lifecycle.is_pid_1 ? SIGSTOP : 0;
 }
 
 static void check_pause(const struct options *options, int signum,
 			const struct actions *actions, const struct path *after,
 			struct watch *watch)
 {
-	const int to = expected_signal(options, signum);
+	const int to = expected_signal(options, signum, false);
 
 	require(actions->end_pause == (to == SIGTERM || to == SIGINT));
-	require(actions->suspend == stops_a_job(signum));
-	require(!actions->lend_terminal);
+	require(actions->suspend == expected_stop(after, signum));
+	require(!actions->lend_terminal && !actions->suspend_group);
 	if (actions->end_pause)
 		check_end(options, 0, actions, after, watch);
 	else
 		require(actions->signum == 0);
 }
 
-static void check_passed_on(const struct options *options, int signum,
+static void check_passed_on(const struct options *options,
+			    const struct event *event, int signum,
 			    const struct actions *actions,
 			    const struct path *after, struct watch *watch)
 {
-	const int to = expected_signal(options, signum);
+	const int to = expected_signal(options, signum, event->caught);
+	const bool ran = !watch->ended;
+	bool wake;
 
-	if (options->mode == MODE_PAUSE && !watch->ended) {
+	if (options->mode == MODE_PAUSE && ran) {
 		check_pause(options, signum, actions, after, watch);
 		return;
 	}
+	wake = after->lifecycle.is_pid_1 && ran && watch->stopped && to != 0 &&
+	       (asks_to_end(to) || is_stop_request(options, signum, to, false));
 	require(actions->signum == to && !actions->end_pause);
 	if (to != 0)
 		require(actions->target ==
 			(watch->ended ? TARGET_EVERYTHING : options->target));
-	require(!actions->hold && !actions->wake && !actions->last_resort);
-	require(actions->suspend == stops_a_job(signum));
+	require(!actions->hold && !actions->last_resort && !actions->give_up);
+	require(actions->wake == wake);
+	require(actions->suspend == expected_stop(after, signum));
+	require(!actions->suspend_group);
+	if (to == SIGCONT || wake)
+		watch->stopped = false;
+	else if (to == SIGSTOP || (stops_a_job(to) && !event->caught))
+		watch->stopped = true;
+	if (stops_a_job(signum))
+		watch->lent = ran && event->place == TERMINAL_LENT;
+	require(actions->take_terminal_back ==
+		(stops_a_job(signum) && watch->lent &&
+		 !after->lifecycle.is_pid_1));
 	require(actions->lend_terminal ==
-		(signum == SIGCONT && options->mode == MODE_GROUP &&
-		 !watch->ended));
-	if (asks_to_end(to) && !watch->asked) {
-		watch->asked = true;
-		if (options->kill_after_ms != DURATION_NONE)
-			watch->kill_after_until =
-				after->now +
-				options->kill_after_ms * SIGNALS_MS;
-	}
+		(signum == SIGCONT && options->mode == MODE_GROUP && ran));
+	if (actions->lend_terminal)
+		require(actions->only_on_stdin == !watch->lent);
 }
 
 static void check_signal(const struct options *options,
@@ -260,14 +310,23 @@ static void check_signal(const struct options *options,
 {
 	const bool delayed = event->signum == options->delayed;
 	const bool held = watch->held_until != LIFECYCLE_NEVER;
+	const int to = expected_signal(options, event->signum, false);
 
+	if (options->kill_after_ms != DURATION_NONE && !watch->asked &&
+	    is_stop_request(options, event->signum, to,
+			    options->mode == MODE_PAUSE && !watch->ended)) {
+		watch->asked = true;
+		watch->kill_after_until =
+			after->now + options->kill_after_ms * SIGNALS_MS;
+	}
 	if (event->reached_command && !watch->ended) {
 		require(actions->signum == 0 && !actions->hold);
-		require(actions->suspend == stops_a_job(event->signum));
+		require(actions->suspend ==
+			expected_stop(after, event->signum));
 		return;
 	}
 	require(actions->release == (delayed && held));
-	if (delayed && !held && expected_signal(options, event->signum) != 0 &&
+	if (delayed && !held && to != 0 &&
 	    (!watch->ended || options->grace_ms == DURATION_NONE)) {
 		require(actions->hold);
 		require(actions->signum == 0 && !actions->suspend);
@@ -276,21 +335,32 @@ static void check_signal(const struct options *options,
 	}
 	if (delayed)
 		watch->held_until = LIFECYCLE_NEVER;
-	check_passed_on(options, event->signum, actions, after, watch);
+	check_passed_on(options, event, event->signum, actions, after, watch);
 }
 
+/* Section 2.3: as the terminal would have stopped us with COMMAND. */
 static void check_stopped(const struct event *event,
-			  const struct actions *actions)
+			  const struct actions *actions,
+			  const struct path *after, struct watch *watch)
 {
 	const bool job = stops_a_job(event->signum);
 	const bool called = job && event->place == TERMINAL_OURS;
+	const bool lent = event->place == TERMINAL_LENT;
+	const bool reads = event->signum == SIGTTIN || event->signum == SIGTTOU;
+	const bool stop = (lent || (job && event->place == TERMINAL_AWAY)) &&
+			  !after->lifecycle.is_pid_1;
 
-	require(actions->suspend == (event->place == TERMINAL_LENT ||
-				     (job && event->place == TERMINAL_AWAY)));
-	require(actions->lend_terminal == called);
+	require(actions->suspend == (!stop ? 0
+				     : job ? event->signum
+					   : SIGTSTP));
+	require(actions->suspend_group == (stop && (lent || reads)));
+	require(actions->take_terminal_back == (stop && lent));
+	require(actions->lend_terminal == called && !actions->only_on_stdin);
 	require(actions->signum == (called ? SIGCONT : 0));
 	if (called)
 		require(actions->target == TARGET_GROUP);
+	if (called || lent || (job && event->place == TERMINAL_AWAY))
+		watch->lent = called || lent;
 }
 
 static int expected_status(const struct event *event)
@@ -316,17 +386,24 @@ static void check_deadline(const struct options *options,
 {
 	const int64_t now = after->now;
 
+	const struct event none = { .kind = EVENT_DEADLINE };
+
 	require(actions->release == (watch->held_until <= now));
 	if (watch->held_until <= now) {
 		watch->held_until = LIFECYCLE_NEVER;
-		check_passed_on(options, options->delayed, actions, after,
-				watch);
+		check_passed_on(options, &none, options->delayed, actions,
+				after, watch);
 		return;
 	}
 	require(!actions->suspend && !actions->wake && !actions->hold);
+	require(actions->give_up == (watch->killing_until <= now));
 	if (watch->killing_until <= now) {
 		require(after->lifecycle.phase == PHASE_OVER);
 		require(actions->signum == 0);
+		/* 4.4: COMMAND still exists, but its status is 137. */
+		if (!watch->ended)
+			watch->status = 137;
+		watch->ended = true;
 		return;
 	}
 	require(actions->signum == SIGKILL);
@@ -338,6 +415,8 @@ static void check_deadline(const struct options *options,
 	if (watch->ended && watch->killed &&
 	    watch->killing_until == LIFECYCLE_NEVER)
 		watch->killing_until = now + 980 * SIGNALS_MS;
+	if (!watch->ended)
+		watch->killing_until = now + 1000 * SIGNALS_MS;
 	watch->killed = true;
 	watch->grace_until = LIFECYCLE_NEVER;
 	watch->kill_after_until = LIFECYCLE_NEVER;
@@ -357,11 +436,12 @@ static void check(const struct step *step, const struct actions *actions,
 		check_signal(options, &step->event, actions, path, watch);
 		break;
 	case EVENT_COMMAND_STOPPED:
-		check_stopped(&step->event, actions);
+		check_stopped(&step->event, actions, path, watch);
 		break;
 	case EVENT_COMMAND_ENDED:
 		check_ended(options, &step->event, actions, path, watch);
 		break;
+	case EVENT_NOT_STARTED: /* test_lifecycle.c */
 	case EVENT_NOTHING_LEFT:
 		require(path->lifecycle.phase == PHASE_OVER);
 		require(actions->signum == 0 && !actions->suspend);
@@ -389,7 +469,11 @@ static bool can_happen(const struct step *step, const struct path *path)
 	case IN_SINGLE_CHILD:
 		return mode == MODE_SINGLE_CHILD;
 	case IN_GROUP:
+	case STOP_IN_GROUP:
 		return mode == MODE_GROUP && running;
+	case CAUGHT:
+		return mode == MODE_SESSION && running &&
+		       path->lifecycle.is_pid_1;
 	case RUNNING:
 		return running && mode != MODE_PAUSE;
 	case LEFT:
@@ -435,6 +519,7 @@ static struct path beginning(const struct options *options)
 		},
 	};
 
+	path.lifecycle.is_pid_1 = trail_is_pid_1;
 	require(path.lifecycle.phase == PHASE_RUNNING);
 	require(lifecycle_deadline(&path.lifecycle) == LIFECYCLE_NEVER);
 	return path;
@@ -444,7 +529,7 @@ static struct path beginning(const struct options *options)
  * Two paths that agree in this have the same future: all that there is, with
  * times as they are from now on.
  */
-enum { KEY_LENGTH = 15 };
+enum { KEY_LENGTH = 19 };
 
 struct key {
 	int64_t numbers[KEY_LENGTH];
@@ -464,14 +549,18 @@ static struct key key_of(const struct path *path)
 	return (struct key){ {
 		lifecycle->phase,
 		lifecycle->status,
-		lifecycle->asked_to_end,
+		lifecycle->stop_requested,
 		lifecycle->killed,
+		lifecycle->stopped,
+		lifecycle->lent,
 		from_now(lifecycle->pass_held_at, now),
 		from_now(lifecycle->kill_at, now),
 		from_now(lifecycle->give_up_at, now),
 		watch->ended,
 		watch->asked,
 		watch->killed,
+		watch->stopped,
+		watch->lent,
 		from_now(watch->held_until, now),
 		from_now(watch->grace_until, now),
 		from_now(watch->kill_after_until, now),
@@ -582,11 +671,13 @@ static const struct {
 static const struct {
 	int delay_ms, grace_ms, kill_after_ms;
 	uint8_t hangup, interrupt, terminate;
+	int kill_after_signal;
 } variants[] = {
 	{ .delay_ms = DELAY, .grace_ms = GRACE, .kill_after_ms = KILL_AFTER },
 	{ .delay_ms = 0, .grace_ms = 0, .kill_after_ms = 0 },
-	{ DELAY, GRACE, KILL_AFTER, SIGQUIT, REWRITE_DROP, 0 },
-	{ DELAY, GRACE, KILL_AFTER, SIGTERM, SIGTSTP, REWRITE_DROP },
+	{ DELAY, GRACE, KILL_AFTER, SIGQUIT, REWRITE_DROP, 0, 0 },
+	{ DELAY, GRACE, KILL_AFTER, SIGTERM, SIGTSTP, REWRITE_DROP, 0 },
+	{ DELAY, GRACE, KILL_AFTER, 0, 0, SIGUSR1, SIGHUP },
 };
 
 enum {
@@ -595,7 +686,8 @@ enum {
 	DELAYS = 2, /* without, with */
 	ENDS = 3,   /* without, with --grace, with --wait-all */
 	KILLS = 2,
-	COMBINATIONS = SCOPES * VARIANTS * DELAYS * ENDS * KILLS,
+	PLACES = 2, /* PID 1, and not */
+	COMBINATIONS = SCOPES * VARIANTS * DELAYS * ENDS * KILLS * PLACES,
 };
 
 static struct options combination(int number)
@@ -604,7 +696,7 @@ static struct options combination(int number)
 	const int variant = number / SCOPES % VARIANTS;
 	const int choice = number / SCOPES / VARIANTS;
 	const int end = choice / DELAYS % ENDS;
-	const bool kill = choice / DELAYS / ENDS == 1;
+	const bool kill = choice / DELAYS / ENDS % KILLS == 1;
 	struct options options = {
 		.mode = scopes[scope].mode,
 		.target = scopes[scope].target,
@@ -615,6 +707,8 @@ static struct options combination(int number)
 		.wait_all = end == 2,
 		.kill_after_ms =
 			kill ? variants[variant].kill_after_ms : DURATION_NONE,
+		.kill_after_signal =
+			kill ? variants[variant].kill_after_signal : 0,
 	};
 
 	options.rewrites.to[SIGHUP] = variants[variant].hangup;
@@ -634,6 +728,7 @@ static void each_combination(void (*visit)(const struct options *, void *),
 		const struct options options = combination(number);
 
 		trail_options = &options;
+		trail_is_pid_1 = number >= COMBINATIONS / PLACES;
 		trail_length = 0;
 		visit(&options, argument);
 	}
@@ -675,6 +770,7 @@ static void walk_on(const struct path *path, struct walk *walk)
 
 		/* Of a stop, as of time that passes, nothing is kept. */
 		if (steps[step].when == PASS || steps[step].when == IN_GROUP ||
+		    steps[step].when == STOP_IN_GROUP ||
 		    !can_happen(&steps[step], path))
 			continue;
 		trail[trail_length++] = &steps[step];

@@ -488,8 +488,11 @@ static void test_name_gives_defaults_and_no_more(void **state)
 		{ "tini-static", { "x" }, { { GROUP }, { COMMAND_ALONE } } },
 		{ "catatonit", { "x" }, { { GROUP }, { COMMAND_ALONE } } },
 		{ "catatonit", { "-g", "x" }, { { GROUP } } },
-		{ "docker-init", { "x" }, { { END, 0 } } },
+		{ "docker-init", { "x" }, { { GROUP }, { COMMAND_ALONE } } },
+		{ "podman-init", { "x" }, { { GROUP }, { COMMAND_ALONE } } },
 		{ "podman-init", { "-g", "x" }, { { GROUP } } },
+		{ "-tini", { "x" }, { { GROUP }, { COMMAND_ALONE } } },
+		{ "-dumb-init", { "x" }, { { END, 0 } } },
 		{ "another", { "x" }, { { END, 0 } } },
 		{ "tini/another", { "x" }, { { END, 0 } } },
 		{ "", { "x" }, { { END, 0 } } },
@@ -521,7 +524,7 @@ static void test_tini_variables_count_for_those_who_had_them(void **state)
 		  { "-c", "x" },
 		  { { SINGLE_CHILD }, { COMMAND_ALONE } } },
 		{ "dumb-init", { "x" }, { { END, 0 } } },
-		{ "docker-init", { "x" }, { { END, 0 } } },
+		{ "docker-init", { "x" }, { { GROUP } } },
 	};
 	static const struct {
 		const char *value;

@@ -216,9 +216,9 @@ static const struct said {
 	  .level = LOG_VERBOSE,
 	  .line = NULL },
 	{ .event = { .kind = EVENT_DEADLINE },
-	  .actions = { .signum = 0 },
-	  .level = LOG_WARNING,
-	  .line = "SIGKILL does not end what is left: ending without" },
+	  .actions = { .give_up = true },
+	  .level = LOG_VERBOSE,
+	  .line = NULL },
 	{ .event = { .kind = EVENT_COMMAND_ENDED },
 	  .actions = { .signum = SIGTERM, .target = TARGET_GROUP },
 	  .level = LOG_VERBOSE,
@@ -238,7 +238,7 @@ static const struct said {
 	  .level = LOG_VERBOSE,
 	  .line = NULL },
 	{ .event = { .kind = EVENT_COMMAND_STOPPED, .signum = SIGTSTP },
-	  .actions = { .suspend = true },
+	  .actions = { .suspend = SIGTSTP },
 	  .level = LOG_VERBOSE,
 	  .line = "stopping ourselves until SIGCONT" },
 };
@@ -273,7 +273,7 @@ static void test_stop_is_said_behind_its_signal(void **state)
 	const siginfo_t info = { .si_signo = SIGTSTP, .si_code = SI_KERNEL };
 	const struct actions stop = { .signum = SIGSTOP,
 				      .target = TARGET_EVERYTHING,
-				      .suspend = true };
+				      .suspend = SIGSTOP };
 
 	(void)state;
 	report(&info, &stop, false);
@@ -304,9 +304,39 @@ static void test_refusal_names_the_target(void **state)
 		report_refusal(&actions, COMMAND, EPERM);
 		dup2(err, STDERR_FILENO);
 		format_text(line, sizeof(line),
-			    "[dumb-init] cannot pass SIGHUP on to %s: %s\n",
+			    "[dumb-init] cannot send SIGHUP to %s: %s\n",
 			    targets[i].name, strerror(EPERM));
 		assert_said(line);
+	}
+}
+
+static void test_giving_up_says_what_remains(void **state)
+{
+	char *argv[] = { (char *)"dumb-init", (char *)"x", NULL };
+	const struct options options = { .command = argv + 1 };
+	static const struct {
+		pid_t command;
+		bool failed;
+		const char *line;
+	} rows[] = {
+		{ COMMAND, false,
+		  "[dumb-init] x (PID 42) still exists a second after "
+		  "SIGKILL; exiting anyway\n" },
+		{ 0, false,
+		  "[dumb-init] some processes survived SIGKILL; exiting "
+		  "anyway\n" },
+		{ 0, true,
+		  "[dumb-init] some processes could not be killed; exiting "
+		  "anyway\n" },
+	};
+
+	(void)state;
+	log_set_level(LOG_WARNING);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		dup2(ends[1], STDERR_FILENO);
+		report_give_up(&options, rows[i].command, rows[i].failed);
+		dup2(err, STDERR_FILENO);
+		assert_said(rows[i].line);
 	}
 }
 
@@ -460,6 +490,8 @@ int main(void)
 		cmocka_unit_test(
 			test_cause_is_said_with_a_core_if_there_is_one),
 		cmocka_unit_test_teardown(test_refusal_names_the_target,
+					  say_all),
+		cmocka_unit_test_teardown(test_giving_up_says_what_remains,
 					  say_all),
 		cmocka_unit_test_teardown(
 			test_death_is_said_where_it_was_asked_for, say_all),

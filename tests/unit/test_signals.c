@@ -185,10 +185,10 @@ static void test_taken_over_signals_wait_and_are_taken(void **state)
 		assert_int_equal(kill(getpid(), signum), 0);
 	assert_int_equal(kill(getpid(), SIGUSR1), 0);
 	assert_true(signals_pending() & SIGNALS_BIT(SIGUSR1));
-	assert_true(signals_take(user, &info));
+	assert_true(signals_take(user, &info, 0));
 	assert_int_equal(info.si_signo, SIGUSR1);
 	assert_int_equal(info.si_pid, getpid());
-	assert_false(signals_take(user, &info));
+	assert_false(signals_take(user, &info, 0));
 	for (int signum = 32; signum <= 34; signum++) {
 		assert_true(signals_wait(&info, SIGNALS_FOREVER));
 		assert_int_equal(info.si_signo, signum);
@@ -217,7 +217,7 @@ static void test_signals_are_waited_for_and_taken(void **state)
 		assert_true(signals_wait(&info, SIGNALS_FOREVER));
 		assert_int_equal(info.si_signo, signum);
 		assert_int_equal(kill(getpid(), signum), 0);
-		assert_true(signals_take(SIGNALS_BIT(signum), &info));
+		assert_true(signals_take(SIGNALS_BIT(signum), &info, 0));
 		assert_int_equal(info.si_signo, signum);
 		assert_int_equal(signals_pending(), 0);
 	}
@@ -235,7 +235,7 @@ static void test_what_is_not_there_to_take_is_not_waited_for(void **state)
 	assert_true(signals_take_over(&inherited));
 	assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
 	for (int i = 0; i < 100; i++)
-		assert_false(signals_take(SIGNALS_BIT(SIGUSR1), &info));
+		assert_false(signals_take(SIGNALS_BIT(SIGUSR1), &info, 0));
 	assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
 	assert_in_range(after.ru_nvcsw - before.ru_nvcsw, 0, 50);
 	signals_hand_back(&inherited);
@@ -294,7 +294,7 @@ static void test_signal_is_queued_with_all_that_is_known_of_it(void **state)
 	sent.si_pid = 77;
 	assert_true(signals_take_over(&inherited));
 	assert_true(signals_queue(getpid(), 40, &sent));
-	assert_true(signals_take(SIGNALS_BIT(40), &info));
+	assert_true(signals_take(SIGNALS_BIT(40), &info, 0));
 	assert_int_equal(info.si_value.sival_int, 42);
 	assert_int_equal(info.si_pid, 77);
 	signals_hand_back(&inherited);
