@@ -29,7 +29,7 @@ ZSHCOMPDIR = $(PREFIX)/share/zsh/site-functions
 FISHCOMPDIR = $(PREFIX)/share/fish/vendor_completions.d
 # A packager's flags replace these. Measured on the static musl binary, x86-64:
 # the stack protector would cost 1.7 KB and, as the text would need one page
-# more, the 40 KB that the idle program is to be in; structs that gcc takes apart
+# more, the 48 KB that the idle program may take; structs that gcc takes apart
 # 0.5 KB (clang has no such flag); jump tables 0.3 KB; what is compiled for a
 # PIE, though musl-gcc cannot make a static one, 1.2 KB; unwind tables, which
 # nobody needs, 0.7 KB; RELRO 2 KB and a page of memory, for nothing, as musl

@@ -86,11 +86,15 @@ static const char *const environment =
 
 static const char *const license = LICENSE_TEXT;
 
-/* On stdout; false if it did not get there. */
+/*
+ * On stdout; false if it did not get there. Nothing runs that a signal could be
+ * forwarded to: it may end us, should stdout have no room.
+ */
 static bool print(const char *text)
 {
 	const size_t length = strlen(text);
 
+	signals_block_only(SIGNALS_BIT(SIGPIPE) | SIGNALS_BIT(SIGXFSZ));
 	return write(STDOUT_FILENO, text, length) == (ssize_t)length;
 }
 

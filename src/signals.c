@@ -260,13 +260,15 @@ signals_set signals_discard(void)
 	return discarded;
 }
 
+void signals_block_only(signals_set set)
+{
+	(void)set_mask(&set, NULL);
+}
+
 void signals_let_act(signals_set set)
 {
-	const signals_set others = ~set;
-	signals_set all;
-
-	(void)set_mask(&others, &all);
-	(void)set_mask(&all, NULL);
+	signals_block_only(~set);
+	signals_block_only(SIGNALS_ALL);
 }
 
 signals_set signals_pending(void)
@@ -287,7 +289,6 @@ bool signals_start_alarm(struct signals_alarm *alarm)
 	const struct sigaction action = { .sa_handler = do_nothing };
 	const struct kernel_timespec times[] = { { 0, ALARM_NS },
 						 { 0, ALARM_NS } };
-	const signals_set others = ~SIGNALS_BIT(SIGCHLD);
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
 				  .sigev_signo = SIGCHLD };
 
@@ -296,17 +297,15 @@ bool signals_start_alarm(struct signals_alarm *alarm)
 	    0)
 		return false;
 	(void)sigaction(SIGCHLD, &action, &alarm->sigchld);
-	(void)set_mask(&others, NULL);
+	signals_block_only(~SIGNALS_BIT(SIGCHLD));
 	(void)syscall(SYS_timer_settime, alarm->timer, 0, times, NULL);
 	return true;
 }
 
 void signals_stop_alarm(const struct signals_alarm *alarm)
 {
-	const signals_set all = SIGNALS_ALL;
-
 	(void)syscall(SYS_timer_delete, alarm->timer);
-	(void)set_mask(&all, NULL);
+	signals_block_only(SIGNALS_ALL);
 	(void)sigaction(SIGCHLD, &alarm->sigchld, NULL);
 	(void)kill(getpid(), SIGCHLD);
 }

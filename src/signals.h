@@ -129,6 +129,10 @@ bool signals_take(signals_set set, siginfo_t *info, int64_t timeout_ns);
 /* Takes all pending signals and returns the set of them. */
 signals_set signals_discard(void);
 
+/* Blocks the signals of the set and no others: any other acts on this process.
+ */
+void signals_block_only(signals_set set);
+
 /*
  * Lets the pending signals of the set act on this process, as the system calls
  * of a process that blocks nothing would. With a stop signal that is pending

@@ -297,7 +297,7 @@ static int become_command(void *argument)
 	if (start->options->mode == MODE_GROUP)
 		terminal_pass_on(getpid(), getpgid(getppid()));
 	start->failed = true;
-	_exit(status);
+	return status; /* clone(2): to exit with */
 }
 
 static void close_file(int file, int directory, void *argument)
@@ -339,40 +339,35 @@ static void leave_room_in_queue(void)
 }
 
 /*
- * A new process shares our memory: fork(2) would copy our page tables, a fifth
- * of the whole start. Unlike after vfork(2) we go on meanwhile. Until the
- * process has its own group a stop signal for ours stops it too, and vfork
+ * Starts a process that shares our memory: fork(2) would copy our page tables,
+ * a fifth of the whole start. Unlike after vfork(2) we go on meanwhile. Until
+ * the process has its own group, a stop signal for ours stops it too, and vfork
  * would keep us waiting for it, deaf to SIGTERM.
- */
-#ifndef SPAWN_LIKE_VFORK /* valgrind(1) wants it so */
-#define SPAWN_FLAGS (CLONE_VM | SIGCHLD)
-#else
-#define SPAWN_FLAGS (-1)
-#endif
-
-/*
- * qemu's emulation of Linux refuses such a process, with EINVAL, and makes a
- * copy of us where it is asked for what vfork(2) does. So nobody has to be
- * waited for, and a signal of the first moments may come too early.
+ *
+ * qemu's emulation of Linux refuses that, with EINVAL, and makes a copy of us
+ * if it is asked for a vfork. There a signal of the first moments may be
+ * forwarded too early.
  */
 static pid_t start_process(struct start *start)
 {
+	const int like_vfork = CLONE_VM | CLONE_VFORK | SIGCHLD;
 	char *stack;
-	pid_t pid;
 
 	start->stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 	if (start->stack == MAP_FAILED)
 		return -1;
 	stack = (char *)start->stack + CHILD_STACK;
+#ifndef SPAWN_LIKE_VFORK /* which is all that valgrind(1) knows */
 	start->starting = 1;
-	pid = clone(become_command, stack, SPAWN_FLAGS, start);
+	pid_t pid = clone(become_command, stack, CLONE_VM | SIGCHLD, start);
+
 	if (pid >= 0 || errno != EINVAL)
 		return pid;
+#endif
 	start->starting = 0;
 	start->released = RELEASED;
-	return clone(become_command, stack, CLONE_VM | CLONE_VFORK | SIGCHLD,
-		     start);
+	return clone(become_command, stack, like_vfork, start);
 }
 
 /* Lets COMMAND's program run: we hold none of its files any more. */

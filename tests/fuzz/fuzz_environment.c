@@ -34,8 +34,10 @@ static bool is_tini(const char *name)
 {
 	const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
 
+	base += *base == '-';
 	return is(base, "tini") || is(base, "tini-static") ||
-	       is(base, "catatonit");
+	       is(base, "catatonit") || is(base, "docker-init") ||
+	       is(base, "podman-init");
 }
 
 static enum log_level expected_level(bool tini)
@@ -91,7 +93,7 @@ static void check_options(char *name)
 /* The first of that name has our PID. */
 static bool names_us(char **entries, const char *name)
 {
-	char ours[VARIABLE_MAX];
+	char ours[SPAWN_VARIABLE_MAX];
 	const int length = snprintf(ours, sizeof(ours), "%s=", name);
 
 	for (; *entries; entries++) {
@@ -151,7 +153,7 @@ static void add(struct paths *paths, const char *directory, const char *name)
 	paths->length += (size_t)length;
 }
 
-static int collect(const char *path, const struct start *start)
+static int collect(const char *path, struct start *start)
 {
 	(void)start;
 	add(&tried, "", path);
@@ -176,7 +178,7 @@ static void check_search(char *name)
 {
 	char *argv[] = { name, NULL };
 	const struct options options = { .command = argv };
-	const struct start start = { .options = &options };
+	struct start start = { .options = &options };
 
 	tried.length = 0;
 	expected.length = 0;

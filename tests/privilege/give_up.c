@@ -17,7 +17,8 @@
 
 #include "supervise.h"
 
-int supervise_with_less(const struct options *options, pid_t command);
+int supervise_with_less(const struct options *options, struct start *start,
+			pid_t command);
 
 #ifdef CAPABILITIES
 static void give_up(void)
@@ -62,6 +63,9 @@ static void give_up(void)
 		ALLOW(SYS_getpid),
 		ALLOW(SYS_poll),
 		ALLOW(SYS_write),
+		ALLOW(SYS_lseek),
+		ALLOW(SYS_sendto),
+		ALLOW(SYS_fcntl),
 		ALLOW(SYS_open),
 		ALLOW(SYS_read),
 		ALLOW(SYS_close),
@@ -73,6 +77,7 @@ static void give_up(void)
 		ALLOW(SYS_readlink),
 		ALLOW(SYS_mmap),
 		ALLOW(SYS_munmap),
+		ALLOW(SYS_prlimit64),
 		ALLOW(SYS_pidfd_open),
 		ALLOW(SYS_pidfd_send_signal),
 		ALLOW(SYS_exit_group),
@@ -89,8 +94,9 @@ static void give_up(void)
 }
 #endif
 
-int supervise_with_less(const struct options *options, pid_t command)
+int supervise_with_less(const struct options *options, struct start *start,
+			pid_t command)
 {
 	give_up();
-	return supervise(options, command);
+	return supervise(options, start, command);
 }
