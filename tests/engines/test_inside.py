@@ -231,7 +231,7 @@ def version_and_commit():
     """What our init says of itself, under its own name."""
     said = subprocess.run([INIT, "--version"], check=True, text=True,
                           capture_output=True).stdout
-    return re.fullmatch(r"dumb-init v(\S+) - git\.(\S+)\n", said).groups()
+    return re.fullmatch(r"dumb-init v(\S+)\nsource - git\.(\S+)\n", said).groups()
 
 
 @pytest.mark.parametrize("place, binary", [("docker-init-path", INIT),
