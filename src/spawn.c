@@ -260,15 +260,20 @@ static void take_place(const struct start *start)
 	}
 }
 
+/* Not without a limit: seccomp(2) may forbid our parent the other half of it.
+ */
 static void wait_for_release(struct start *start)
 {
+	const struct {
+		long sec, nsec;
+	} timeout = { 0, 20 * SIGNALS_MS };
 	int released = RELEASE_NOT_YET;
 
 	(void)atomic_compare_exchange_strong(&start->released, &released,
 					     RELEASE_WAITED_FOR);
 	while (start->released != RELEASED)
 		(void)syscall(SYS_futex, &start->released, FUTEX_WAIT,
-			      RELEASE_WAITED_FOR, NULL);
+			      RELEASE_WAITED_FOR, &timeout);
 }
 
 /*

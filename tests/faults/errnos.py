@@ -13,8 +13,14 @@ PAGES = {
     "ioctl": (["ioctl"], "EBADF EFAULT EINVAL ENOTTY"),
     "prctl": (["prctl"], "EACCES EBADF EBUSY EFAULT EINVAL ENODEV ENXIO EOPNOTSUPP "
                          "EPERM ERANGE"),
-    "fork": (["vfork"], "EAGAIN ENOMEM ENOSYS"),
     "clone": (["clone"], "EAGAIN EINVAL ENOMEM ENOSPC EPERM EUSERS"),
+    "futex": (["futex"], "EACCES EAGAIN EDEADLK EFAULT EINTR EINVAL ENFILE ENOMEM "
+                         "ENOSYS EPERM ESRCH ETIMEDOUT"),
+    "set_tid_address": (["set_tid_address"], ""),
+    "lseek": (["lseek"], "EBADF EINVAL ENXIO EOVERFLOW ESPIPE"),
+    "send": (["sendto"], "EACCES EAGAIN EALREADY EBADF ECONNRESET EDESTADDRREQ EFAULT "
+                         "EINTR EINVAL EISCONN EMSGSIZE ENOBUFS ENOMEM ENOTCONN "
+                         "ENOTSOCK EOPNOTSUPP EPIPE"),
     "chdir": (["chdir"], FILES + " EFAULT EBADF"),
     "getrlimit": (["prlimit64"], "EFAULT EINVAL EPERM ESRCH"),
     "close_range": (["close_range"], "EINVAL EMFILE ENOMEM ENOSYS"),

@@ -138,7 +138,7 @@ class Trial:
             ctypes.CDLL(None).sigqueue(subject.pid, int(signum), ctypes.c_void_p(value))
 
     def is_refused(self, signum):
-        line = f"cannot pass {signal.Signals(signum).name} on"
+        line = f"cannot send {signal.Signals(signum).name} to"
         return self.case.call in REFUSES and any(
             line in each for each in self.subject.said())
 
@@ -261,13 +261,13 @@ class Trial:
         if (self.case.call, self.case.errno) == ("prctl", "EINVAL"):
             self.notes.add(UNKNOWN)
         for line in subject.said():
-            if "orphans go to another" in line:
+            if "orphans will not be reaped" in line:
                 self.notes.add(ELSEWHERE)
-            elif "cannot pass" in line and self.case.call in REFUSES:
+            elif "cannot send" in line and self.case.call in REFUSES:
                 self.notes.add(REFUSED)
-            elif "ending without" in line:
+            elif "exiting anyway" in line:
                 self.notes.add(UNENDED)
-            elif re.search("cannot|could not|no signal when", line):
+            elif re.search("cannot|could not", line):
                 self.notes.add(WARNED)
 
     def end_the_rest(self):
