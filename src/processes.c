@@ -45,6 +45,7 @@ struct walk {
 	bool wake;
 	const struct processes_told *told;
 	bool listed;    /* /proc is ours to look into */
+	bool complete;  /* all were found once */
 	bool by_thread; /* the kernel lists the children of a thread */
 	pid_t parent;   /* whose children are being listed */
 	int error;      /* the last that is worth telling, or 0 */
@@ -293,10 +294,9 @@ static void walk_namespace(struct walk *walk)
 		struct proc_stat stat;
 		pid_t pid;
 
-		if (!proc_each_number("/proc", list_other, walk)) {
-			walk->error = errno;
+		if (!proc_each_number("/proc", list_other, walk))
 			return;
-		}
+		walk->complete = true;
 		pid = next_to_visit(walk);
 		if (pid == 0)
 			return;
@@ -349,16 +349,16 @@ static struct walk beginning(pid_t command, int signum)
 static bool signal_namespace(int signum, bool wake,
 			     const struct processes_told *told)
 {
-	struct walk walk;
+	struct walk walk = { .complete = false };
 	int error = 0;
 
 	if (told && proc_is_ours()) {
 		walk = beginning(0, signum);
 		walk.told = told;
 		error = signal_each(&walk, walk_namespace);
-	} else if (kill(-1, signum) < 0 && errno != ESRCH) {
-		error = errno;
 	}
+	if (!walk.complete)
+		error = kill(-1, signum) < 0 && errno != ESRCH ? errno : 0;
 	if (wake)
 		(void)kill(-1, SIGCONT);
 	errno = error;

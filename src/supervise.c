@@ -87,16 +87,16 @@ static int send(struct supervisor *supervisor, const struct actions *actions,
 {
 	const signals_set bit = SIGNALS_BIT(actions->signum);
 	const pid_t command = supervisor->command;
+	struct actions resume = *actions;
 	int error = 0;
 
+	resume.signum = SIGCONT;
 	if (actions->target != TARGET_EVERYTHING) {
 		if (!send_to_command(supervisor, actions, info))
 			return errno;
 		supervisor->got |= bit;
 		if (actions->wake)
-			(void)kill(actions->target == TARGET_GROUP ? -command
-								   : command,
-				   SIGCONT);
+			(void)send_to_command(supervisor, &resume, info);
 		return 0;
 	}
 	/* The SIGTERM of --grace is not for those that have had one. */
@@ -134,13 +134,14 @@ static void pass_on(struct supervisor *supervisor,
 
 	if (actions->signum == SIGKILL)
 		supervisor->kill_failed = error != 0;
-	if (error == 0)
+	/* Of all processes, one that refuses it is not the only one. */
+	if (error == 0 || actions->target == TARGET_EVERYTHING)
 		note_told(supervisor, actions);
 	/*
 	 * Our own SIGTERM for COMMAND's group may find no more than COMMAND's
 	 * zombie, and that may refuse it. SIGKILL is sent again and again.
 	 */
-	else if (info || actions->wake || actions->last_resort)
+	if (error != 0 && (info || actions->wake || actions->last_resort))
 		report_refusal(actions, supervisor->command, error);
 }
 

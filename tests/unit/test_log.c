@@ -49,6 +49,71 @@ static void test_control_characters_become_question_marks(void **state)
 	assert_string_equal(line, "[dumb-init] \xc3\xa4\n");
 }
 
+static void test_only_valid_utf8_is_printed(void **state)
+{
+	static const struct {
+		const char *text, *printed;
+	} rows[] = {
+		{ "\xc2\xa0", "\xc2\xa0" }, /* the first after C1 */
+		{ "\xc2\x9b", "??" },       /* C1, as are the next two */
+		{ "\xc2\x80", "??" },
+		{ "\x9b[m", "?[m" },
+		{ "\xdf\xbf", "\xdf\xbf" },
+		{ "\xe0\xa0\x80", "\xe0\xa0\x80" },
+		{ "\xe2\x82\xac", "\xe2\x82\xac" },
+		{ "\xef\xbf\xbf", "\xef\xbf\xbf" },
+		{ "\xf0\x90\x80\x80", "\xf0\x90\x80\x80" },
+		{ "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" },
+		{ "\xf4\x90\x80\x80", "????" }, /* beyond U+10FFFF */
+		{ "\xf8\x88\x80\x80\x80", "?????" },
+		{ "\xff\xfe", "??" },
+		{ "\xc0\x80", "??" }, /* too long, as the next */
+		{ "\xc1\xbf", "??" },
+		{ "\xe0\x9f\xbf", "???" },
+		{ "\xf0\x8f\xbf\xbf", "????" },
+		{ "\xed\xa0\x80", "???" }, /* a surrogate */
+		{ "\xed\x9f\xbf", "\xed\x9f\xbf" },
+		{ "\xee\x80\x80", "\xee\x80\x80" },
+		{ "a\xc3", "a?" }, /* cut off, as the rest */
+		{ "\xe2\x82", "??" },
+		{ "\xe2\x82z", "??z" },
+		{ "\xf0\x90\x80", "???" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char line[LOG_LINE_MAX], expected[64];
+
+		format(line, "%s", rows[i].text);
+		format_text(expected, sizeof(expected), "[dumb-init] %s\n",
+			    rows[i].printed);
+		assert_string_equal(line, expected);
+	}
+}
+
+/* Wherever the cut falls, it leaves no half of a character. */
+static void test_long_line_is_cut_between_characters(void **state)
+{
+	char line[LOG_LINE_MAX];
+	char text[2 * LOG_LINE_MAX];
+
+	(void)state;
+	for (size_t shift = 0; shift < 4; shift++) {
+		memset(text, 'x', shift);
+		for (size_t i = shift; i + 3 < sizeof(text); i += 3)
+			memcpy(text + i, "\xe2\x82\xac", 4);
+		format(line, "%s", text);
+		for (char *c = line; *c != '\0'; c++) {
+			const unsigned char byte = (unsigned char)*c;
+
+			if (byte == 0xe2)
+				assert_memory_equal(c, "\xe2\x82\xac", 3);
+			assert_true(byte < 0x80 || byte == 0xe2 ||
+				    (unsigned char)c[-1] >= 0x80);
+		}
+	}
+}
+
 static void test_long_line_is_cut_and_says_so(void **state)
 {
 	char line[LOG_LINE_MAX];
@@ -192,7 +257,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_line_has_prefix_and_newline),
 		cmocka_unit_test(test_control_characters_become_question_marks),
+		cmocka_unit_test(test_only_valid_utf8_is_printed),
 		cmocka_unit_test(test_long_line_is_cut_and_says_so),
+		cmocka_unit_test(test_long_line_is_cut_between_characters),
 		cmocka_unit_test(test_level_decides_what_is_said),
 		cmocka_unit_test(test_macros_say_their_levels),
 		cmocka_unit_test(test_full_stderr_is_not_waited_for),

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -271,6 +272,88 @@ static int make_file(void **state)
 	return file < 0;
 }
 
+static void test_stat_line_is_read_whatever_the_name_holds(void **state)
+{
+	static const struct {
+		const char *line;
+		bool read;
+		struct proc_stat stat;
+	} rows[] = {
+		{ "7 (sh) S 1 7 8 0 -1 4194560 9 9 9 9 9 9 9 9 20 0 1 0 1234 9",
+		  true,
+		  { 'S', 1, 7, false, 1234 } },
+		{ "7 (a) Z 3 4) R 5 6 7 0 -1 0 9 9 9 9 9 9 9 9 20 0 1 0 5 9\n",
+		  true,
+		  { 'R', 5, 6, false, 5 } },
+		{ "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 "
+		  "3 0",
+		  true,
+		  { 'S', 0, 0, true, 3 } },
+		{ "7 (sh) S 1 7 8 0 -1 4194560 9 9 9 9 9 9 9 9 20 0 1 0",
+		  false,
+		  { 0 } },
+		{ "7 (sh)", false, { 0 } },
+		{ "7 sh S 1 7", false, { 0 } },
+		{ "", false, { 0 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct proc_stat stat = { 0 };
+
+		assert_int_equal(proc_parse_stat(rows[i].line, &stat),
+				 rows[i].read);
+		if (!rows[i].read)
+			continue;
+		assert_int_equal(stat.state, rows[i].stat.state);
+		assert_int_equal(stat.parent, rows[i].stat.parent);
+		assert_int_equal(stat.group, rows[i].stat.group);
+		assert_int_equal(stat.is_kernel_thread,
+				 rows[i].stat.is_kernel_thread);
+		assert_int_equal(stat.start, rows[i].stat.start);
+	}
+}
+
+static void test_our_own_stat_is_ours(void **state)
+{
+	struct proc_stat stat;
+
+	(void)state;
+	assert_true(proc_is_ours());
+	assert_true(proc_read_stat(getpid(), &stat));
+	assert_int_equal(stat.state, 'R');
+	assert_int_equal(stat.parent, getppid());
+	assert_int_equal(stat.group, getpgrp());
+	assert_false(stat.is_kernel_thread);
+	assert_true(stat.start > 0);
+	assert_false(proc_read_stat(-1, &stat));
+}
+
+static void do_nothing(int signum)
+{
+	(void)signum;
+}
+
+static void test_handled_signals_are_known(void **state)
+{
+	const struct sigaction handled = { .sa_handler = do_nothing };
+	const struct sigaction standard = { .sa_handler = SIG_DFL };
+	const struct sigaction ignored = { .sa_handler = SIG_IGN };
+
+	(void)state;
+	for (int signum = 1; signum < 32; signum++) {
+		if (signum == SIGKILL || signum == SIGSTOP)
+			continue;
+		assert_int_equal(sigaction(signum, &ignored, NULL), 0);
+		assert_false(proc_catches(getpid(), signum));
+		assert_int_equal(sigaction(signum, &handled, NULL), 0);
+		assert_true(proc_catches(getpid(), signum));
+		assert_int_equal(sigaction(signum, &standard, NULL), 0);
+		assert_false(proc_catches(getpid(), signum));
+	}
+	assert_false(proc_catches(-1, SIGTERM));
+}
+
 static int close_file(void **state)
 {
 	(void)state;
@@ -292,6 +375,10 @@ int main(void)
 		cmocka_unit_test(test_line_is_found_in_the_first_reads),
 		cmocka_unit_test(test_each_number_of_a_directory_is_visited),
 		cmocka_unit_test(test_what_is_no_directory_has_no_numbers),
+		cmocka_unit_test(
+			test_stat_line_is_read_whatever_the_name_holds),
+		cmocka_unit_test(test_our_own_stat_is_ours),
+		cmocka_unit_test(test_handled_signals_are_known),
 		cmocka_unit_test(test_no_file_is_left_open),
 	};
 

@@ -1,5 +1,6 @@
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -241,6 +242,56 @@ static void test_what_is_not_there_to_take_is_not_waited_for(void **state)
 	signals_hand_back(&inherited);
 }
 
+static void test_pending_signals_are_discarded(void **state)
+{
+	const signals_set sent =
+		SIGNALS_BIT(SIGTERM) | SIGNALS_BIT(SIGUSR1) | SIGNALS_BIT(34);
+	struct inherited inherited;
+
+	(void)state;
+	assert_true(signals_take_over(&inherited));
+	assert_int_equal(signals_discard(), 0);
+	assert_int_equal(kill(getpid(), SIGTERM), 0);
+	assert_int_equal(kill(getpid(), SIGUSR1), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(kill(getpid(), 34), 0);
+	assert_int_equal(signals_discard(), sent);
+	assert_int_equal(signals_pending(), 0);
+	signals_hand_back(&inherited);
+}
+
+/* The pipe has no room, and would keep us for ever. */
+static void test_alarm_interrupts_a_call_that_sleeps(void **state)
+{
+	const char filling[4096] = { 0 };
+	struct signals_alarm alarm;
+	struct inherited inherited;
+	struct sigaction action;
+	siginfo_t info;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	while (write(ends[1], filling, sizeof(filling)) > 0)
+		;
+	assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+	assert_true(signals_take_over(&inherited));
+	for (int i = 0; i < 2; i++) {
+		assert_true(signals_start_alarm(&alarm));
+		assert_int_equal(write(ends[1], filling, 1), -1);
+		assert_int_equal(errno, EINTR);
+		signals_stop_alarm(&alarm);
+		/* As before; and our children are to be looked at. */
+		assert_int_equal(sigaction(SIGCHLD, NULL, &action), 0);
+		assert_ptr_equal(action.sa_handler, SIG_DFL);
+		assert_int_equal(signals_pending(), SIGNALS_BIT(SIGCHLD));
+		assert_true(signals_take(SIGNALS_ALL, &info, 0));
+	}
+	signals_hand_back(&inherited);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static int64_t now_ns(void)
 {
 	struct timespec now;
@@ -340,6 +391,8 @@ int main(void)
 		cmocka_unit_test(test_signals_are_waited_for_and_taken),
 		cmocka_unit_test(
 			test_what_is_not_there_to_take_is_not_waited_for),
+		cmocka_unit_test(test_pending_signals_are_discarded),
+		cmocka_unit_test(test_alarm_interrupts_a_call_that_sleeps),
 		cmocka_unit_test(test_clock_is_the_one_that_is_not_set),
 		cmocka_unit_test(
 			test_wait_ends_when_the_time_is_over_and_not_before),
