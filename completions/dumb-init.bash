@@ -58,7 +58,12 @@ _dumb_init_argument()
 		_dumb_init_signals "$text" :
 		return
 	fi
-	if [[ $option == [rd] ]]; then
+	if [[ $option == k && $text != *:* ]]; then
+		_dumb_init_offer "$text" "${durations[@]}"
+		_dumb_init_signals "$text" :
+		return
+	fi
+	if [[ $option == [rdk] ]] && [[ $text == *:* ]]; then
 		before+=${text%%:*}: text=${text#*:}
 	fi
 	case $option in

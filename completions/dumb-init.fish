@@ -76,6 +76,13 @@ function __dumb_init_behind_signal
     end
 end
 
+# [SIG:]DURATION
+function __dumb_init_kill_after
+    string match -q '*:*' -- (__dumb_init_argument)
+    or __dumb_init_durations
+    __dumb_init_behind_signal __dumb_init_durations
+end
+
 # What fish takes for an option without an argument, as it has to be joined.
 function __dumb_init_termination_log
     set -l option --termination-log=
@@ -99,8 +106,8 @@ __dumb_init_offer -s d -l delay -d 'pass SIG on that late, or at a second SIG' \
     -x -a '(__dumb_init_behind_signal __dumb_init_durations)'
 __dumb_init_offer -s t -l grace -d 'SIGTERM to the rest, SIGKILL that much later' \
     -x -a '(__dumb_init_durations)'
-__dumb_init_offer -s k -l kill-after -d 'SIGKILL that long after SIGTERM, INT or QUIT' \
-    -x -a '(__dumb_init_durations)'
+__dumb_init_offer -s k -l kill-after -d 'SIGKILL that long after SIG (TERM,INT,QUIT)' \
+    -x -a '(__dumb_init_kill_after)'
 __dumb_init_offer -s W -l wait-all -d 'stay until the rest has ended too'
 __dumb_init_offer -s e -l map-exit -x -d 'end with TO, or 0, instead of FROM'
 __dumb_init_offer -s p -l parent-death-signal -d 'get SIG when our parent dies' \

@@ -264,12 +264,17 @@ def test_sig_in_front_is_offered_where_it_was_typed(shell):
     assert shell.offers("dumb-init -r sigterm:sigq") == {"SIGQUIT"}
 
 
-@pytest.mark.parametrize("option", ["-d TERM:", "-t ", "--grace=", "-k "])
+@pytest.mark.parametrize("option", ["-d TERM:", "-t ", "--grace=", "-k WINCH:"])
 def test_durations_are_offered_and_accepted(shell, run_init, option):
     durations = shell.offers(f"dumb-init {option}")
     assert "5s" in durations
     for duration in durations:
         assert run_init(*f"{option}{duration} true".split()).stderr == ""
+
+
+def test_durations_and_signals_are_offered_for_kill_after(shell, signals):
+    offered = {word.rstrip(":") for word in shell.offers("dumb-init -k ")}
+    assert offered == {"5s", "10s", "30s", "2m", *signals}
 
 
 @pytest.mark.parametrize("words, offered", [
