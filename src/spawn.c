@@ -30,8 +30,9 @@ enum {
 	STATUS_NOT_FOUND = 127,
 	FIRST_FILE_TO_CLOSE = STDERR_FILENO + 1,
 	CHILD_STACK = 64 * 1024, /* bytes; PATH_MAX and a few calls deep */
-	QUEUE_SHARE = 16,        /* one of so many is not for us */
-	FUTEX_WAIT = 0,          /* linux/futex.h, as is the next */
+	EXECUTE_TRIES = 4,
+	QUEUE_SHARE = 16, /* one of so many is not for us */
+	FUTEX_WAIT = 0,   /* linux/futex.h, as is the next */
 	FUTEX_WAKE = 1,
 };
 
@@ -92,15 +93,22 @@ static void hand_over_variables(struct start *start)
 	(void)hand_over_pid("WATCHDOG_PID", start->watchdog_pid);
 }
 
-/* execve(2). Returns, if at all, the errno. */
+/*
+ * execve(2). Returns, if at all, the errno. Our parent's rt_sigtimedwait, which
+ * takes milliseconds, may set the same errno to EAGAIN or EINTR at any moment:
+ * so it is read once, and these two are believed only if they stay.
+ */
 static int execute(const char *path, char **argv)
 {
-	(void)execve(path, argv, environ);
-	/* Our parent's rt_sigtimedwait may have set errno to these meanwhile.
-	 */
-	if (errno == EAGAIN || errno == EINTR)
+	int error = EAGAIN;
+
+	for (int i = 0; i < EXECUTE_TRIES; i++) {
 		(void)execve(path, argv, environ);
-	return errno;
+		error = errno;
+		if (error != EAGAIN && error != EINTR)
+			break;
+	}
+	return error;
 }
 
 /* Runs the program at path. Returns, if at all, why that failed. */

@@ -398,6 +398,19 @@ static bool let_go_of_traced(const siginfo_t *child)
 	return ptrace(PTRACE_DETACH, child->si_pid, NULL, (long)signum) == 0;
 }
 
+/*
+ * We could not let go of a traced child. ESRCH: it was killed in this moment,
+ * and its exit will be found. Otherwise seccomp(2) forbids it: the stop must
+ * not be found again. Without WEXITED the wait takes no exit.
+ */
+static bool forget_stop(pid_t pid)
+{
+	siginfo_t child;
+
+	return errno == ESRCH || waitid(P_PID, (id_t)pid, &child,
+					WSTOPPED | WNOHANG | __WALL) == 0;
+}
+
 /* A child that wait4(2) has returned. */
 static void handle_reaped(struct supervisor *supervisor, const siginfo_t *child)
 {
@@ -419,17 +432,17 @@ static bool reap_child(struct supervisor *supervisor, const siginfo_t *child)
 	const bool exited = is_exit(child->si_code);
 	struct rusage usage;
 
-	if (!exited && let_go_of_traced(child))
-		return true;
-	if (exited && is_command)
+	if (!exited)
+		return let_go_of_traced(child) || forget_stop(child->si_pid);
+	if (is_command)
 		handle_end(supervisor, child);
 	if (wait4(child->si_pid, NULL, WNOHANG | __WALL,
 		  is_command ? &usage : NULL) <= 0)
 		return false;
-	if (exited && !is_command)
+	if (!is_command)
 		report_death(supervisor->lifecycle.options, child,
 			     supervisor->command);
-	else if (exited && !supervisor->start->failed)
+	else if (!supervisor->start->failed)
 		report_usage(&usage);
 	return true;
 }
