@@ -112,7 +112,7 @@ static struct actions pause_signalled(struct lifecycle *lifecycle, int signum,
 		actions.end_pause = true;
 	}
 	if (in_job_stop(signum) && !lifecycle->is_pid_1)
-		actions.suspend = SIGSTOP;
+		actions.suspend = signum;
 	return actions;
 }
 
@@ -184,7 +184,7 @@ static struct actions pass_on(struct lifecycle *lifecycle,
 		return pause_signalled(lifecycle, signum, to, now);
 	note_sent(lifecycle, to, event->caught, actions.wake);
 	if (in_job_stop(signum))
-		stop_with_command(lifecycle, &actions, SIGSTOP,
+		stop_with_command(lifecycle, &actions, signum,
 				  running ? event->place : TERMINAL_NONE);
 	return actions;
 }
@@ -241,7 +241,7 @@ static struct actions signal_arrived(struct lifecycle *lifecycle,
 		struct actions actions = nothing;
 
 		if (in_job_stop(event->signum) && !lifecycle->is_pid_1)
-			actions.suspend = SIGSTOP;
+			actions.suspend = event->signum;
 		return actions;
 	}
 	if (event->signum == options->delayed) {

@@ -20,7 +20,6 @@ enum {
 enum {
 	FIELD_STATE,
 	FIELD_PARENT,
-	FIELD_GROUP,
 	FIELD_FLAGS = 6,
 	FIELD_START = 19,
 	FIELDS,
@@ -129,7 +128,6 @@ bool proc_parse_stat(const char *line, struct proc_stat *stat)
 						    &(const char *){ NULL });
 	}
 	stat->parent = (pid_t)numbers[FIELD_PARENT];
-	stat->group = (pid_t)numbers[FIELD_GROUP];
 	stat->is_kernel_thread = (numbers[FIELD_FLAGS] & KERNEL_THREAD) != 0;
 	stat->start = numbers[FIELD_START];
 	return true;

@@ -35,7 +35,7 @@ bool proc_is_ours(void);
 /* What proc_pid_stat(5) says of a process. */
 struct proc_stat {
 	char state; /* 'Z' for a zombie */
-	pid_t parent, group;
+	pid_t parent;
 	bool is_kernel_thread;
 	int64_t start; /* in ticks of PROC_TICK since boot */
 };

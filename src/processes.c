@@ -44,6 +44,7 @@ struct walk {
 	int signum;
 	bool wake;
 	const struct processes_told *told;
+	bool by_pid;    /* a PID says whether its process was told */
 	bool listed;    /* /proc is ours to look into */
 	bool complete;  /* all were found once */
 	bool by_thread; /* the kernel lists the children of a thread */
@@ -98,28 +99,47 @@ static pid_t next_to_visit(const struct walk *walk)
 	return 0;
 }
 
-struct processes_told processes_told_now(pid_t group)
+/* The PID that was given last in our namespace; -1 where the kernel hides it.
+ */
+static pid_t newest_pid(void)
 {
-	struct processes_told told = { .group = group };
 	char line[PROC_LINE_MAX];
-	const char *last;
 
-	told.tick = signals_boot_clock() / PROC_TICK;
-	/* proc_loadavg(5): "0.00 0.01 0.05 1/70 4242", the last PID. */
-	if (proc_find_line("/proc/loadavg", "", line) &&
-	    (last = strrchr(line, ' ')))
-		told.newest = numbers_parse(last + 1, PIDS);
-	return told;
+	if (!proc_find_line("/proc/sys/kernel/ns_last_pid", "", line))
+		return NUMBERS_NONE;
+	return numbers_parse(line, PIDS);
 }
 
-/* PIDs are given in order, so that they tell what a tick is too long for. */
-static bool was_told(const struct processes_told *told, pid_t pid,
-		     const struct proc_stat *stat)
+struct processes_told processes_told_now(pid_t group)
 {
-	if (told == NULL || stat->start > told->tick ||
-	    (told->group != PROCESSES_ALL && stat->group != told->group))
+	return (struct processes_told){
+		.group = group,
+		.tick = signals_boot_clock() / PROC_TICK,
+		.newest = newest_pid(),
+	};
+}
+
+/*
+ * PIDs are given in order. Once they have begun again from below, and where the
+ * newest is not known, the start of a process tells; to read it takes longer.
+ */
+static bool was_told(const struct walk *walk, pid_t pid)
+{
+	const struct processes_told *told = walk->told;
+	struct proc_stat stat;
+
+	if (told == NULL ||
+	    (told->group != PROCESSES_ALL && getpgid(pid) != told->group))
 		return false;
-	return stat->start < told->tick || pid <= told->newest;
+	if (walk->by_pid)
+		return pid <= told->newest;
+	return proc_read_stat(pid, &stat) && stat.start <= told->tick;
+}
+
+static void set_told(struct walk *walk, const struct processes_told *told)
+{
+	walk->told = told;
+	walk->by_pid = told && told->newest > 0 && newest_pid() >= told->newest;
 }
 
 /* The numbers in the file at path, each followed by a blank. */
@@ -226,19 +246,19 @@ static void send(struct walk *walk, int process, pid_t pid, int signum)
 /*
  * Whether pid is still the process that was listed: our child, or that of one
  * that we have visited. COMMAND keeps its PID as long as we do not reap it.
- * Fills stat where it can be read.
  */
-static bool is_ours(struct walk *walk, pid_t pid, struct proc_stat *stat)
+static bool is_ours(struct walk *walk, pid_t pid)
 {
-	const bool found = proc_read_stat(pid, stat);
-	const int error = errno;
+	struct proc_stat stat;
+	int error;
 
 	if (pid == walk->command)
 		return true;
-	if (found)
-		return stat->parent == walk->self ||
-		       (stat->parent > 0 && stat->parent < PIDS &&
-			contains(walk->visited, stat->parent));
+	if (proc_read_stat(pid, &stat))
+		return stat.parent == walk->self ||
+		       (stat.parent > 0 && stat.parent < PIDS &&
+			contains(walk->visited, stat.parent));
+	error = errno;
 	if (exists(pid))
 		walk->error = error == ENOENT ? EACCES : error;
 	return false;
@@ -251,7 +271,6 @@ static bool is_ours(struct walk *walk, pid_t pid, struct proc_stat *stat)
  */
 static void visit(struct walk *walk, pid_t pid)
 {
-	struct proc_stat stat = { .start = INT64_MAX };
 	/*
 	 * From here on it is this process or none. Not before Linux 5.3, and
 	 * not where a filter forbids it; kill(2) follows at once on the check.
@@ -260,9 +279,9 @@ static void visit(struct walk *walk, pid_t pid)
 
 	if (process < 0 && errno == ESRCH)
 		return;
-	if (is_ours(walk, pid, &stat)) {
+	if (is_ours(walk, pid)) {
 		add(walk->visited, pid);
-		if (!was_told(walk->told, pid, &stat))
+		if (!was_told(walk, pid))
 			send(walk, process, pid, walk->signum);
 		list_children(walk, pid);
 		if (walk->wake)
@@ -291,7 +310,6 @@ static void walk_descendants(struct walk *walk)
 static void walk_namespace(struct walk *walk)
 {
 	for (int round = 0; round < ROUNDS_MAX; round++) {
-		struct proc_stat stat;
 		pid_t pid;
 
 		if (!proc_each_number("/proc", list_other, walk))
@@ -302,8 +320,7 @@ static void walk_namespace(struct walk *walk)
 			return;
 		for (; pid != 0; pid = next_to_visit(walk)) {
 			add(walk->visited, pid);
-			if (!proc_read_stat(pid, &stat) ||
-			    !was_told(walk->told, pid, &stat))
+			if (!was_told(walk, pid))
 				send(walk, -1, pid, walk->signum);
 		}
 	}
@@ -354,7 +371,7 @@ static bool signal_namespace(int signum, bool wake,
 
 	if (told && proc_is_ours()) {
 		walk = beginning(0, signum);
-		walk.told = told;
+		set_told(&walk, told);
 		error = signal_each(&walk, walk_namespace);
 	}
 	if (!walk.complete)
@@ -386,7 +403,7 @@ bool processes_signal(pid_t command, int signum, bool wake,
 	}
 	walk = beginning(command, signum);
 	walk.wake = wake;
-	walk.told = told;
+	set_told(&walk, told);
 	errno = signal_each(&walk, walk_descendants);
 	return errno == 0;
 }

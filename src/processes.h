@@ -15,8 +15,8 @@
  */
 struct processes_told {
 	pid_t group;  /* or PROCESSES_ALL */
-	int64_t tick; /* the moment, as proc_stat.start; 0: nobody was told */
-	pid_t newest; /* the PID given last before it */
+	int64_t tick; /* the moment, as proc_stat.start; 0: there is none */
+	pid_t newest; /* the PID given last before it; -1 if unknown */
 };
 
 enum {

@@ -279,6 +279,60 @@ signals_set signals_pending(void)
 	return pending;
 }
 
+/* Raw calls: libc's can start threads, and are large for that. */
+static bool create_timer(int signum, int *timer)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = signum };
+
+	return syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, timer) == 0;
+}
+
+static void set_timer(int timer, int64_t interval_ns, int64_t first_ns)
+{
+	const struct kernel_timespec times[] = { to_timespec(interval_ns),
+						 to_timespec(first_ns) };
+
+	(void)syscall(SYS_timer_settime, timer, 0, times, NULL);
+}
+
+static void delete_timer(int timer)
+{
+	(void)syscall(SYS_timer_delete, timer);
+}
+
+bool signals_stop_unless_continued(int signum, int64_t delay_ns,
+				   siginfo_t *resumed)
+{
+	const signals_set stop = SIGNALS_BIT(signum);
+	siginfo_t other;
+	bool continued;
+	int timer;
+
+	if (!create_timer(signum, &timer)) {
+		(void)kill(getpid(), signum);
+		signals_let_act(stop);
+		return false;
+	}
+	set_timer(timer, 0, delay_ns);
+	continued = signals_take(SIGNALS_BIT(SIGCONT), resumed, 2 * delay_ns);
+	if (!continued && errno == EINTR) {
+		*resumed =
+			(siginfo_t){ .si_signo = SIGCONT, .si_code = SI_USER };
+		continued = true;
+	}
+	/* Before that is deleted: from Linux 6.13 on its signal goes with it.
+	 */
+	if (!continued)
+		signals_let_act(stop);
+	delete_timer(timer);
+	/* The timer's, unless another process has sent the next. */
+	if (continued && signals_take(stop, &other, 0) &&
+	    other.si_code != SI_TIMER)
+		(void)signals_queue(getpid(), signum, &other);
+	return continued;
+}
+
 static void do_nothing(int signum)
 {
 	(void)signum;
@@ -287,24 +341,18 @@ static void do_nothing(int signum)
 bool signals_start_alarm(struct signals_alarm *alarm)
 {
 	const struct sigaction action = { .sa_handler = do_nothing };
-	const struct kernel_timespec times[] = { { 0, ALARM_NS },
-						 { 0, ALARM_NS } };
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
-				  .sigev_signo = SIGCHLD };
 
-	/* Raw calls: libc's can start threads, and are large for that. */
-	if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &alarm->timer) <
-	    0)
+	if (!create_timer(SIGCHLD, &alarm->timer))
 		return false;
 	(void)sigaction(SIGCHLD, &action, &alarm->sigchld);
 	signals_block_only(~SIGNALS_BIT(SIGCHLD));
-	(void)syscall(SYS_timer_settime, alarm->timer, 0, times, NULL);
+	set_timer(alarm->timer, ALARM_NS, ALARM_NS);
 	return true;
 }
 
 void signals_stop_alarm(const struct signals_alarm *alarm)
 {
-	(void)syscall(SYS_timer_delete, alarm->timer);
+	delete_timer(alarm->timer);
 	signals_block_only(SIGNALS_ALL);
 	(void)sigaction(SIGCHLD, &alarm->sigchld, NULL);
 	(void)kill(getpid(), SIGCHLD);

@@ -25,8 +25,9 @@
  */
 #define SETTLE_AFTER (5 * SIGNALS_MS)
 
-/* How long we wait for a SIGCONT before we stop; in ns. */
-#define SUSPEND_DELAY (10 * SIGNALS_MS)
+/* After what time we stop; a SIGCONT may come before, and as long again; in ns.
+ */
+#define SUSPEND_DELAY (5 * SIGNALS_MS)
 
 enum {
 	SETTLE_TRIES = SPAWN_PATIENCE_MS / 5, /* at SETTLE_AFTER each */
@@ -37,9 +38,10 @@ enum {
 struct supervisor {
 	struct lifecycle lifecycle;
 	struct start *start;
-	pid_t command;   /* 0 when it has been reaped, or there is none */
-	siginfo_t held;  /* what came with the signal that is held back */
-	signals_set got; /* the signals that COMMAND got from us */
+	pid_t command;     /* 0 when it has been reaped, or there is none */
+	siginfo_t held;    /* what came with the signal that is held back */
+	siginfo_t resumed; /* a SIGCONT that came in place of our stop; or 0 */
+	signals_set got;   /* the signals that COMMAND got from us */
 	struct processes_told told; /* that got a SIGTERM from us */
 	int oom_kills;    /* of our cgroup, soon after COMMAND's start */
 	int settle_tries; /* left; 0: that is done */
@@ -112,7 +114,10 @@ static int send(struct supervisor *supervisor, const struct actions *actions,
 	return error;
 }
 
-/* Under --grace: keeps which processes have had a SIGTERM. */
+/*
+ * Under --grace: keeps which processes have had a SIGTERM, before it is sent. A
+ * process that COMMAND starts when it gets it, to clean up, has had none.
+ */
 static void note_told(struct supervisor *supervisor,
 		      const struct actions *actions)
 {
@@ -130,13 +135,12 @@ static void note_told(struct supervisor *supervisor,
 static void pass_on(struct supervisor *supervisor,
 		    const struct actions *actions, const siginfo_t *info)
 {
-	const int error = send(supervisor, actions, info);
+	int error;
 
+	note_told(supervisor, actions);
+	error = send(supervisor, actions, info);
 	if (actions->signum == SIGKILL)
 		supervisor->kill_failed = error != 0;
-	/* Of all processes, one that refuses it is not the only one. */
-	if (error == 0 || actions->target == TARGET_EVERYTHING)
-		note_told(supervisor, actions);
 	/*
 	 * Our own SIGTERM for COMMAND's group may find no more than COMMAND's
 	 * zombie, and that may refuse it. SIGKILL is sent again and again.
@@ -146,25 +150,26 @@ static void pass_on(struct supervisor *supervisor,
 }
 
 /*
- * Stops us, as COMMAND is. signum: SIGSTOP, or a job stop signal, whose default
- * action a dumb-init above us expects. The kernel discards a SIGCONT that is
- * pending when a stop signal is sent (signal(7)): so one that follows closely
- * on the stop, to undo it, is waited for.
+ * Stops us, as COMMAND is, by the default action of a job stop signal, which a
+ * shell or a dumb-init above us expects. A signal that was sent to us may be
+ * followed closely by a SIGCONT to undo it, which must not be lost.
  */
-static void suspend(int signum, bool group)
+static void suspend(struct supervisor *supervisor,
+		    const struct actions *actions, bool was_sent)
 {
+	const int signum = actions->suspend;
 	const pid_t self = getpid();
-	siginfo_t resumed;
 
-	if (signals_take(SIGNALS_BIT(SIGCONT), &resumed, SUSPEND_DELAY)) {
-		(void)signals_queue(self, SIGCONT, &resumed);
-		return;
-	}
-	if (signum != SIGSTOP) {
-		(void)kill(group ? 0 : self, signum);
+	if (was_sent) {
+		if (signals_stop_unless_continued(signum, SUSPEND_DELAY,
+						  &supervisor->resumed))
+			return;
+		supervisor->resumed.si_signo = 0;
+	} else {
+		(void)kill(actions->suspend_group ? 0 : self, signum);
 		signals_let_act(SIGNALS_BIT(signum));
 	}
-	/* In an orphaned process group a job stop signal stops nothing. */
+	/* In an orphaned process group that stops nothing. */
 	if (!(signals_pending() & SIGNALS_BIT(SIGCONT)))
 		(void)kill(self, SIGSTOP);
 }
@@ -224,7 +229,8 @@ static void handle(struct supervisor *supervisor, const struct event *event,
 	if (actions.signum != 0)
 		pass_on(supervisor, &actions, info);
 	if (actions.suspend != 0)
-		suspend(actions.suspend, actions.suspend_group);
+		suspend(supervisor, &actions,
+			event->kind != EVENT_COMMAND_STOPPED);
 }
 
 /*
@@ -582,6 +588,12 @@ static bool wait_for_event(struct supervisor *supervisor)
 	bool has_signal;
 	siginfo_t info;
 
+	if (supervisor->resumed.si_signo != 0) {
+		info = supervisor->resumed;
+		supervisor->resumed.si_signo = 0;
+		forward(supervisor, &info);
+		return true;
+	}
 	if (left == 0) {
 		handle_deadline(supervisor);
 		return true;

@@ -15,6 +15,8 @@ ALLOWED = {
     "to pass signals on, and to stop with COMMAND": """
         kill rt_sigqueueinfo getpid""",
     "for deadlines": "clock_gettime",
+    "for a stop that a SIGCONT may undo, and for writes that must not sleep": """
+        timer_create timer_settime timer_delete rt_sigprocmask rt_sigaction""",
     "to say something": "poll ppoll write lseek sendto sendmsg",
     "to read what the cgroup has counted, and names; for the termination log": """
         open openat fcntl fcntl64 read close""",

@@ -17,6 +17,8 @@ from conftest import (AWAIT_INIT, NAMESPACE, children, state, status_field,
 from test_section_5_why import (EATER, EVENTS, cgroup, dumps_core,  # noqa: F401
                                 inside, without_core)
 
+pytestmark = pytest.mark.slow
+
 DEATH = "was killed by"
 NO_PROC = ["unshare", "--mount", "sh", "-c",
            'mount -t tmpfs none /proc && exec "$@"', "sh"]
@@ -348,7 +350,6 @@ def test_refusal_of_sigkill_by_one_target_is_a_warning_and_no_comment(
     assert not written
 
 
-@pytest.mark.slow
 def test_refusal_of_sigkill_under_grace_is_a_warning(start, another, of_root):
     started = start("-t", "50ms", "bash", "-c", of_root + "read line; exit 3",
                     before=another, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -401,7 +402,6 @@ def test_end_of_a_pipeline_is_not_commented(run, mode):
     assert (result.returncode, result.stdout, result.stderr) == (0, "y\n", "")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("options", [["-a", "-t", "50ms"], ["-t", "50ms"]], ids=str)
 def test_without_proc_no_line_claims_that_a_process_survived_sigkill(start, options):
     """None was sent, as none could be found."""
@@ -435,7 +435,6 @@ def count(first, last, end):
                            EVENTS.format(first), str(directory)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("first, last", [(0, 1), (7, 9)])
 def test_status_137_is_explained_by_an_out_of_memory_kill_below(
         run, mode, tmp_path, log, first, last):
@@ -455,7 +454,6 @@ def test_status_137_is_explained_where_it_is_mapped_and_in_the_log_if_quiet(
     assert OOM_BELOW.fullmatch(log.read_text())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("first, last, status", [
     (0, 0, 137), (7, 7, 137), (7, 0, 137), ("x", 1, 137), (0, "x", 137), (0, 1, 0),
     (0, 1, 1), (0, 1, 143), (0, 1, 9)])
@@ -467,7 +465,6 @@ def test_status_other_than_137_or_without_a_counted_kill_is_not_explained(
     assert not log.exists()
 
 
-@pytest.mark.slow
 def test_shell_whose_child_was_out_of_memory_is_explained(run, inside, log):  # noqa
     result = run(f"--termination-log={log}", "sh", "-c",
                  AWAIT_INIT + '"$@" 2>/dev/null; exit $?', "sh", *EATER, before=inside)
@@ -476,7 +473,6 @@ def test_shell_whose_child_was_out_of_memory_is_explained(run, inside, log):  # 
     assert log.read_text() == result.stderr
 
 
-@pytest.mark.slow
 def test_shell_whose_child_was_killed_with_memory_left_is_not_explained(
         run, inside, log):  # noqa: F811
     result = run(f"--termination-log={log}", "sh", "-c", AWAIT_INIT +

@@ -19,6 +19,8 @@ from conftest import (NAMESPACE, TIMEOUT, children, state, wait_until,
                       waits_for_good)
 from test_section_5_messages import gets_only_what_we_send
 
+pytestmark = pytest.mark.slow
+
 WITHOUT_PROC = ["unshare", "--mount", "sh", "-c",
                 'mount -t tmpfs none /proc && exec "$@"', "sh"]
 
@@ -279,7 +281,6 @@ def test_pipe_that_fills_up_between_check_and_write_does_not_stop_dumb_init(
     stderr.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["pipe", "held terminal"])
 def test_error_on_a_stuck_stderr_delays_the_exit_by_a_second_at_most(run, user, kind,
                                                                      tmp_path):
@@ -392,7 +393,6 @@ def printable(text):
     return decoded
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_name_of_a_sender_is_printed_without_controls_and_broken_utf_8(
         start, tmp_path, name):
@@ -413,7 +413,6 @@ def test_name_of_a_sender_is_printed_without_controls_and_broken_utf_8(
 BINARY = {"text": None, "errors": None}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", WITHOUT_LIMIT)
 def test_word_of_a_usage_error_is_printed_without_controls_and_broken_utf_8(run, name):
     given, shown = NAMES[name]
@@ -427,7 +426,6 @@ def test_word_of_a_usage_error_is_printed_without_controls_and_broken_utf_8(run,
     assert shown.split()[0] in printable(result.stderr)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", WITHOUT_LIMIT)
 def test_name_of_command_is_printed_without_controls_and_broken_utf_8(run, tmp_path,
                                                                       name):
@@ -442,7 +440,6 @@ def test_name_of_command_is_printed_without_controls_and_broken_utf_8(run, tmp_p
     assert f"/{shown}" in printable(result.stderr)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("offset", range(4))
 def test_long_word_is_cut_off_between_characters(run, offset):
     for character in "\u00e9\u540d\U0001f600":

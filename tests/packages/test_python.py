@@ -250,7 +250,8 @@ def test_installed_without_a_network_it_runs_and_is_removed(
         prefix=no_network)
     program = directory / "bin/dumb-init"
     commit = (tree / "COMMIT").read_text()[:7]
-    assert run(program, "--version") == f"dumb-init v{VERSION} - git.{commit}\n"
+    assert run(program, "--version") == \
+        f"dumb-init v{VERSION}\nsource - git.{commit}\n"
     run(program, "sh", "-c", "exit 3", status=3)
 
     run(*pip, "uninstall", "--yes", "dumb-init")

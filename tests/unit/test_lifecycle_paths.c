@@ -247,7 +247,7 @@ static void check_end(const struct options *options, int status,
 /* The signal that stops us after one that arrived; 3.2. */
 static int expected_stop(const struct path *after, int signum)
 {
-	return stops_a_job(signum) && !after->lifecycle.is_pid_1 ? SIGSTOP : 0;
+	return stops_a_job(signum) && !after->lifecycle.is_pid_1 ? signum : 0;
 }
 
 static void check_pause(const struct options *options, int signum,

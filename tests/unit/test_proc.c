@@ -281,14 +281,14 @@ static void test_stat_line_is_read_whatever_the_name_holds(void **state)
 	} rows[] = {
 		{ "7 (sh) S 1 7 8 0 -1 4194560 9 9 9 9 9 9 9 9 20 0 1 0 1234 9",
 		  true,
-		  { 'S', 1, 7, false, 1234 } },
+		  { 'S', 1, false, 1234 } },
 		{ "7 (a) Z 3 4) R 5 6 7 0 -1 0 9 9 9 9 9 9 9 9 20 0 1 0 5 9\n",
 		  true,
-		  { 'R', 5, 6, false, 5 } },
+		  { 'R', 5, false, 5 } },
 		{ "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 "
 		  "3 0",
 		  true,
-		  { 'S', 0, 0, true, 3 } },
+		  { 'S', 0, true, 3 } },
 		{ "7 (sh) S 1 7 8 0 -1 4194560 9 9 9 9 9 9 9 9 20 0 1 0",
 		  false,
 		  { 0 } },
@@ -307,7 +307,6 @@ static void test_stat_line_is_read_whatever_the_name_holds(void **state)
 			continue;
 		assert_int_equal(stat.state, rows[i].stat.state);
 		assert_int_equal(stat.parent, rows[i].stat.parent);
-		assert_int_equal(stat.group, rows[i].stat.group);
 		assert_int_equal(stat.is_kernel_thread,
 				 rows[i].stat.is_kernel_thread);
 		assert_int_equal(stat.start, rows[i].stat.start);
@@ -323,7 +322,6 @@ static void test_our_own_stat_is_ours(void **state)
 	assert_true(proc_read_stat(getpid(), &stat));
 	assert_int_equal(stat.state, 'R');
 	assert_int_equal(stat.parent, getppid());
-	assert_int_equal(stat.group, getpgrp());
 	assert_false(stat.is_kernel_thread);
 	assert_true(stat.start > 0);
 	assert_false(proc_read_stat(-1, &stat));
