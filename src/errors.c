@@ -1,73 +1,54 @@
 #include <errno.h>
+#include <stddef.h>
 
 #include "errors.h"
 #include "format.h"
+
+/*
+ * Of execve, clone, kill, mmap, open, prctl and write, all (2), with those that
+ * a seccomp(2) filter or a sandbox returns in their place.
+ */
+static const struct {
+	int error;
+	const char *text;
+} errors[] = {
+	{ E2BIG, "Argument list too long" },
+	{ EACCES, "Permission denied" },
+	{ EAGAIN, "Resource temporarily unavailable" },
+	{ EBUSY, "Device or resource busy" },
+	{ EFBIG, "File too large" },
+	{ EINVAL, "Invalid argument" },
+	{ EIO, "Input/output error" },
+	{ EISDIR, "Is a directory" },
+	{ ELIBBAD, "Accessing a corrupted shared library" },
+	{ ELOOP, "Too many levels of symbolic links" },
+	{ EMFILE, "Too many open files" },
+	{ ENAMETOOLONG, "File name too long" },
+	{ ENFILE, "Too many open files in system" },
+	{ ENODEV, "No such device" },
+	{ ENOENT, "No such file or directory" },
+	{ ENOEXEC, "Exec format error" },
+	{ ENOMEM, "Cannot allocate memory" },
+	{ ENOSPC, "No space left on device" },
+	{ ENOSYS, "Function not implemented" },
+	{ ENOTDIR, "Not a directory" },
+	{ ENOTSUP, "Operation not supported" },
+	{ ENXIO, "No such device or address" },
+	{ EPERM, "Operation not permitted" },
+	{ EROFS, "Read-only file system" },
+	{ ESRCH, "No such process" },
+	{ ESTALE, "Stale file handle" },
+	{ ETIMEDOUT, "Connection timed out" },
+	{ ETXTBSY, "Text file busy" },
+};
 
 const char *errors_text(int error)
 {
 	static char other[sizeof("error -2147483648")];
 
-	/*
-	 * Of execve, clone, kill, mmap, open, prctl and write, all (2), with
-	 * those that a seccomp(2) filter or a sandbox returns in their place.
-	 */
-	switch (error) {
-	case E2BIG:
-		return "Argument list too long";
-	case EACCES:
-		return "Permission denied";
-	case EAGAIN:
-		return "Resource temporarily unavailable";
-	case EBUSY:
-		return "Device or resource busy";
-	case EFBIG:
-		return "File too large";
-	case EINVAL:
-		return "Invalid argument";
-	case EIO:
-		return "Input/output error";
-	case EISDIR:
-		return "Is a directory";
-	case ELIBBAD:
-		return "Accessing a corrupted shared library";
-	case ELOOP:
-		return "Too many levels of symbolic links";
-	case EMFILE:
-		return "Too many open files";
-	case ENAMETOOLONG:
-		return "File name too long";
-	case ENFILE:
-		return "Too many open files in system";
-	case ENODEV:
-		return "No such device";
-	case ENOENT:
-		return "No such file or directory";
-	case ENOEXEC:
-		return "Exec format error";
-	case ENOMEM:
-		return "Cannot allocate memory";
-	case ENOSPC:
-		return "No space left on device";
-	case ENOSYS:
-		return "Function not implemented";
-	case ENOTDIR:
-		return "Not a directory";
-	case ENOTSUP:
-		return "Operation not supported";
-	case ENXIO:
-		return "No such device or address";
-	case EPERM:
-		return "Operation not permitted";
-	case EROFS:
-		return "Read-only file system";
-	case ESRCH:
-		return "No such process";
-	case ESTALE:
-		return "Stale file handle";
-	case ETIMEDOUT:
-		return "Connection timed out";
-	case ETXTBSY:
-		return "Text file busy";
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		if (errors[i].error == error)
+			return errors[i].text;
 	}
 	format_text(other, sizeof(other), "error %d", error);
 	return other;

@@ -186,6 +186,8 @@ bool signals_take_over(struct inherited *inherited)
 	const signals_set all = SIGNALS_ALL;
 	const struct signals_action standard = { { 0 } };
 
+	/* The kernel fills as much of it as it knows. */
+	inherited->sigchld = standard;
 	/* Ignored, SIGCHLD would make the kernel throw exit statuses away,
 	 * wait(2). */
 	return set_mask(&all, &inherited->mask) == 0 &&

@@ -272,16 +272,15 @@ static void take_place(const struct start *start)
  */
 static void wait_for_release(struct start *start)
 {
-	const struct {
-		long sec, nsec;
-	} timeout = { 0, 20 * SIGNALS_MS };
+	/* As the kernel has a struct timespec, futex(2): s and ns. */
+	const long timeout[] = { 0, 20 * SIGNALS_MS };
 	int released = RELEASE_NOT_YET;
 
 	(void)atomic_compare_exchange_strong(&start->released, &released,
 					     RELEASE_WAITED_FOR);
 	while (start->released != RELEASED)
 		(void)syscall(SYS_futex, &start->released, FUTEX_WAIT,
-			      RELEASE_WAITED_FOR, &timeout);
+			      RELEASE_WAITED_FOR, timeout);
 }
 
 /*

@@ -102,7 +102,9 @@ static char state_of(pid_t pid)
 
 	read_proc(pid, "stat", stat, sizeof(stat));
 	name_end = strrchr(stat, ')');
-	return name_end ? name_end[2] : '\0';
+	if (name_end == NULL)
+		return '\0';
+	return name_end[2];
 }
 
 /* The first child; 0 if there is none. */
