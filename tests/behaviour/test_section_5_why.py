@@ -16,7 +16,8 @@ import pexpect
 import pytest
 
 import cgroups
-from conftest import AWAIT_INIT, NAMESPACE, TIMEOUT, state, status_field, wait_until
+from conftest import (AWAIT_INIT, NAMESPACE, TIMEOUT, children, state, status_field,
+                      wait_until)
 
 # None of it depends on the C library.
 pytestmark = pytest.mark.slow
@@ -810,9 +811,10 @@ def test_without_verbose_no_name_is_read(start, mode, tmp_path):
         "strace", "-qq", "-f", "-o", str(trace), "-e", "signal=none", "-e",
         "trace=open,openat,rt_sigtimedwait,kill,tgkill"])
     started.expect("ready")
-    ours = wait_until(lambda: re.search(r"^(\d+) +rt_sigtimedwait", trace.read_text(),
-                                        re.M), "the first wait")[1]
-    os.kill(int(ours), signal.SIGTERM)
+    ours, = children(started.pid)
+    wait_until(lambda: re.search(rf"^{ours} +rt_sigtimedwait", trace.read_text(), re.M),
+               "the first wait")
+    os.kill(ours, signal.SIGTERM)
     assert started.status() == 143
     assert " kill(" in trace.read_text()
     assert "/comm\"" not in trace.read_text()

@@ -168,7 +168,9 @@ int main(int argc, char **argv)
 		perror(argv[2]);
 		return 1;
 	}
-	(void)kill(getpid(), (int)strtol(argv[2], NULL, 10));
+	/* As raise(3) does. */
+	(void)syscall(SYS_tgkill, getpid(), getpid(),
+		      (int)strtol(argv[2], NULL, 10));
 	puts("on");
 	return 5;
 }
