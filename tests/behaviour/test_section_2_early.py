@@ -3,8 +3,8 @@ and that dumb-init holds nothing of COMMAND's when COMMAND's program begins. Wit
 TRIES=3000 in the environment the random moments are more."""
 
 import contextlib
-import fcntl
 import ctypes
+import fcntl
 import os
 import re
 import shutil
