@@ -162,10 +162,11 @@ def test_grace_sends_sigterm_to_a_process_started_while_it_is_forwarded(
 @pytest.mark.usefixtures("unsanitized")
 def test_grace_sends_sigterm_to_everything_where_proc_is_missing(start, helper,
                                                                  tmp_path):
-    assert heard_under_grace(start, helper, tmp_path, [], "TERM", TERM, place="pid1",
-                             before=["sh", "-c", 'mount -t tmpfs none /proc && '
-                                     'exec "$@"', "sh"]) == \
-        [[TERM, TERM, CONT], ONCE, ONCE, ONCE]
+    first, *others = heard_under_grace(
+        start, helper, tmp_path, [], "TERM", TERM, place="pid1",
+        before=["sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"])
+    # The second SIGTERM is merged with the first if that still waits.
+    assert first in ([TERM, TERM, CONT], ONCE) and others == [ONCE] * 3
 
 
 MANY = 10_000
