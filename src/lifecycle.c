@@ -172,8 +172,7 @@ static struct actions pass_on(struct lifecycle *lifecycle,
 		.only_on_stdin = !lifecycle->lent,
 		.signum = to,
 		.target = running ? options->target : TARGET_EVERYTHING,
-		/* No shell continues the COMMAND of PID 1: so that it reacts.
-		 */
+		/* No shell continues the COMMAND of PID 1. */
 		.wake = running && lifecycle->is_pid_1 && lifecycle->stopped &&
 			to != 0 &&
 			(is_stop_request(lifecycle, signum, to) ||

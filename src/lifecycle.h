@@ -49,9 +49,9 @@ struct event {
 	int signum;
 	/* COMMAND has it already: the terminal sent it to our whole group. */
 	bool reached_command;
-	/* Of a job stop signal that is to be forwarded: COMMAND handles it. */
+	/* COMMAND handles the job stop signal that would be forwarded. */
 	bool caught;
-	/* Of a job stop signal, in group mode: who has the terminal. */
+	/* The owner of the terminal, for a job stop signal in group mode. */
 	enum terminal_place place;
 	int cause;  /* CLD_EXITED, CLD_KILLED or CLD_DUMPED, waitid(2) */
 	int status; /* its exit status, or the signal that killed it */

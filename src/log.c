@@ -157,7 +157,7 @@ static void put_on_stderr(const char *line, size_t length)
 	/* Closed; or open for reading only, which an open would change. */
 	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
 		return;
-	/* What has a position, a file or /dev/null, does not block. */
+	/* A file with a position does not block, nor does /dev/null. */
 	if ((flags & O_NONBLOCK) || lseek(STDERR_FILENO, 0, SEEK_CUR) >= 0)
 		(void)put(STDERR_FILENO, line, length);
 	else if (!put_without_blocking(line, length) &&

@@ -32,7 +32,7 @@ bool proc_find_line(const char *path, const char *key,
 /* Whether /proc is there, and of our PID namespace. */
 bool proc_is_ours(void);
 
-/* What proc_pid_stat(5) says of a process. */
+/* Some fields of /proc/PID/stat, proc_pid_stat(5). */
 struct proc_stat {
 	char state; /* 'Z' for a zombie */
 	pid_t parent;

@@ -99,8 +99,7 @@ static pid_t next_to_visit(const struct walk *walk)
 	return 0;
 }
 
-/* The PID that was given last in our namespace; -1 where the kernel hides it.
- */
+/* The last PID given in our namespace; -1 where the kernel hides it. */
 static pid_t newest_pid(void)
 {
 	char line[PROC_LINE_MAX];

@@ -268,8 +268,7 @@ static void take_place(const struct start *start)
 	}
 }
 
-/* Not without a limit: seccomp(2) may forbid our parent the other half of it.
- */
+/* With a timeout: seccomp(2) may forbid our parent to wake us. */
 static void wait_for_release(struct start *start)
 {
 	/* As the kernel has a struct timespec, futex(2): s and ns. */

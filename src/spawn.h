@@ -24,11 +24,9 @@ enum {
 struct start {
 	const struct options *options;
 	const struct inherited *inherited;
-	/* Its PID; the kernel sets it to 0 when its program runs, or it exits.
-	 */
+	/* Not 0 until its program runs or it exits: the kernel clears it. */
 	_Atomic pid_t starting;
-	/* Whether we have given up COMMAND's files: its program waits for that.
-	 */
+	/* Its program waits until we have closed COMMAND's files. */
 	_Atomic int released;
 	_Atomic bool ready;  /* it only has to find and execute its program */
 	_Atomic bool failed; /* its program cannot be executed */
@@ -47,8 +45,8 @@ struct start {
 };
 
 /*
- * Starts options->command, with what we inherited, and leaves us in "/" with no
- * open files but 0, 1 and 2. Returns the PID of the process that becomes
+ * Starts options->command with the inherited mask and actions, and leaves us in
+ * "/" with no open files but 0, 1 and 2. Returns the PID of the process that becomes
  * COMMAND; or SPAWN_NOBODY in MODE_PAUSE; or SPAWN_FAILED when there could be
  * no process, after an error message.
  *

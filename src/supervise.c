@@ -258,7 +258,7 @@ static bool has_reached_command(struct supervisor *supervisor,
 	return getpgid(supervisor->command) == getpgrp();
 }
 
-/* What of COMMAND and the terminal decides about a job stop signal. */
+/* Adds to an event of a job stop signal how COMMAND and the terminal stand. */
 static void look_at_job(const struct supervisor *supervisor, int signum,
 			struct event *event)
 {
