@@ -46,9 +46,9 @@ struct start {
 
 /*
  * Starts options->command with the inherited mask and actions, and leaves us in
- * "/" with no open files but 0, 1 and 2. Returns the PID of the process that becomes
- * COMMAND; or SPAWN_NOBODY in MODE_PAUSE; or SPAWN_FAILED when there could be
- * no process, after an error message.
+ * "/" with no open files but 0, 1 and 2. Returns the PID of the process that
+ * becomes COMMAND; or SPAWN_NOBODY in MODE_PAUSE; or SPAWN_FAILED when there
+ * could be no process, after an error message.
  *
  * If the program cannot be executed the process prints why, sets start->failed
  * and exits with 127 (not found) or 126.
