@@ -146,6 +146,7 @@ JOBS = {
     "below -c": "$INIT -c " + JOB,
     "script below -g": "$INIT -g sh ./script",
     "script below -c": "$INIT -c sh ./script",
+    "-g below -g in a script": "sh ./nested",
 }
 
 
@@ -155,6 +156,7 @@ def test_ctrl_z_gives_the_prompt_back_and_fg_continues_the_job(any_shell, tmp_pa
                                                                job):
     shell = any_shell
     (tmp_path / "script").write_text(f"{JOB}\necho end of script\n")
+    (tmp_path / "nested").write_text(f"$INIT -g {JOB}\necho end of script\n")
     shell.sendline(f"cd {tmp_path}")
     shell.expect_exact("prompt> ")
     shell.sendline(JOBS[job])
