@@ -149,11 +149,21 @@ def place(request):
     return request.param
 
 
+@pytest.fixture(scope="session")
+def helpers(request):
+    """A copy of the helpers that every user can run: the directory of the build may
+    be closed to others."""
+    with tempfile.TemporaryDirectory() as directory:
+        for program in pathlib.Path(request.config.getoption("--helpers")).iterdir():
+            pathlib.Path(shutil.copy(program, directory)).chmod(0o755)
+        os.chmod(directory, 0o755)
+        yield pathlib.Path(directory).resolve()
+
+
 @pytest.fixture
-def helper(request):
+def helper(helpers):
     """Path of a program of tests/helpers."""
-    directory = pathlib.Path(request.config.getoption("--helpers")).resolve()
-    return lambda name: str(directory / name)
+    return lambda name: str(helpers / name)
 
 
 @pytest.fixture
