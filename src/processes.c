@@ -44,6 +44,7 @@ struct walk {
 	int signum;
 	bool wake;
 	const struct processes_told *told;
+	pid_t newest;   /* the PID given last before the walk; -1 if unknown */
 	bool by_pid;    /* a PID says whether its process was told */
 	bool listed;    /* /proc is ours to look into */
 	bool complete;  /* all were found once */
@@ -119,26 +120,41 @@ struct processes_told processes_told_now(pid_t group)
 }
 
 /*
+ * Whether a process has had the signal, or belongs to the clean-up of one that
+ * has had it: it was started later, and that process, still alive, started it
+ * or one of its ancestors. This walk's own signal counts as well.
+ *
  * PIDs are given in order. Once they have begun again from below, and where the
  * newest is not known, the start of a process tells; to read it takes longer.
  */
-static bool was_told(const struct walk *walk, pid_t pid)
+static bool is_spared(const struct walk *walk, pid_t pid)
 {
 	const struct processes_told *told = walk->told;
 	struct proc_stat stat;
 
-	if (told == NULL ||
-	    (told->group != PROCESSES_ALL && getpgid(pid) != told->group))
+	if (told == NULL)
 		return false;
-	if (walk->by_pid)
-		return pid <= told->newest;
-	return proc_read_stat(pid, &stat) && stat.start <= told->tick;
+	while (!walk->by_pid || pid > told->newest) {
+		if (!proc_read_stat(pid, &stat))
+			return false;
+		if (!walk->by_pid && stat.start <= told->tick)
+			break;
+		if (stat.parent == walk->self || stat.parent <= 0)
+			return false; /* its starter has exited */
+		if (walk->by_pid && pid > walk->newest)
+			return true;
+		pid = stat.parent;
+	}
+	return told->group == PROCESSES_ALL || getpgid(pid) == told->group;
 }
 
 static void set_told(struct walk *walk, const struct processes_told *told)
 {
 	walk->told = told;
-	walk->by_pid = told && told->newest > 0 && newest_pid() >= told->newest;
+	if (told == NULL)
+		return;
+	walk->newest = newest_pid();
+	walk->by_pid = told->newest > 0 && walk->newest >= told->newest;
 }
 
 /* The numbers in the file at path, each followed by a blank. */
@@ -280,7 +296,7 @@ static void visit(struct walk *walk, pid_t pid)
 		return;
 	if (is_ours(walk, pid)) {
 		add(walk->visited, pid);
-		if (!was_told(walk, pid))
+		if (!is_spared(walk, pid))
 			send(walk, process, pid, walk->signum);
 		list_children(walk, pid);
 		if (walk->wake)
@@ -319,7 +335,7 @@ static void walk_namespace(struct walk *walk)
 			return;
 		for (; pid != 0; pid = next_to_visit(walk)) {
 			add(walk->visited, pid);
-			if (!was_told(walk, pid))
+			if (!is_spared(walk, pid))
 				send(walk, -1, pid, walk->signum);
 		}
 	}

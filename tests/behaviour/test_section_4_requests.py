@@ -159,6 +159,55 @@ def test_grace_sends_sigterm_to_a_process_started_while_it_is_forwarded(
         "inject=kill:delay_exit=200000"]) == [ONCE] * 4
 
 
+# COMMAND lives until its input ends; a member of its group runs $1 at SIGTERM. The
+# sleeps are two ticks of /proc/PID/stat.
+CLEANS_UP = r"""
+trap : TERM
+sh -c 'trap "sleep 0.02; $1" TERM; sleep 0.02; echo made; while :; do :; done' "$0" "$1" &
+while read line; [ $? -gt 128 ]; do :; done
+exit 3
+"""
+CLEAN_UPS = {"child": '"$0"', "grandchild": '(:; "$0"; :)',
+             "in a session of its own": 'setsid --wait "$0"'}
+WITHOUT_NEWEST = ["unshare", "--mount", "sh", "-c",
+                  'mount -t tmpfs none /proc/sys && exec "$@"', "sh"]
+
+
+@pytest.mark.parametrize("before", [[], WITHOUT_NEWEST], ids=["PIDs", "times"])
+@pytest.mark.parametrize("clean_up", CLEAN_UPS)
+@pytest.mark.parametrize("words", [[], ["-g"], ["-a"]], ids=["session", "group", "all"])
+def test_grace_leaves_the_clean_up_of_a_process_that_had_sigterm_alone(
+        start, helper, place, words, clean_up, before):
+    started = start("-t", "60", *words, "bash", "-c", CLEANS_UP, helper("reporter"),
+                    CLEAN_UPS[clean_up], place=place, before=before,
+                    stdin=subprocess.PIPE)
+    started.expect("made")
+    started.send(signal.SIGTERM)
+    started.expect("ready")
+    started.popen.stdin.close()
+    started.expect_signals(signal.SIGCONT)
+
+
+ELSEWHERE = r"""
+trap 'exit 3' TERM
+setsid sh -c 'trap "$0" TERM; echo made; while :; do :; done' "$0" &
+while :; do :; done
+"""
+
+
+def test_grace_leaves_a_clean_up_alone_that_begins_meanwhile(start, helper, place):
+    """strace delays dumb-init while a process that gets its SIGTERM now begins one."""
+    started = start("-t", "60", "bash", "-c", ELSEWHERE, helper("reporter"),
+                    place=place, before=[
+                        "strace", "-D", "-qq", "-o", "/dev/null",
+                        "-e", "trace=kill,pidfd_send_signal",
+                        "-e", "inject=kill,pidfd_send_signal:delay_exit=200000"])
+    started.expect("made")
+    started.send(signal.SIGTERM)
+    started.expect("ready")
+    started.expect_signals(signal.SIGCONT)
+
+
 @pytest.mark.usefixtures("unsanitized")
 def test_grace_sends_sigterm_to_everything_where_proc_is_missing(start, helper,
                                                                  tmp_path):

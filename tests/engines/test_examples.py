@@ -181,7 +181,7 @@ def test_debian_without_cap_kill_is_killed(start):
     container.wait_for("^working as www-data$")
     container.stop(patience=1)
     assert container.status() == 128 + signal.SIGKILL
-    assert "cannot pass SIGTERM on" in container.logs()
+    assert "cannot send SIGTERM to" in container.logs()
 
 
 def test_scratch_needs_two_static_files_and_ends_with_0(start):
