@@ -28,8 +28,8 @@ struct processes_told processes_told_now(pid_t group);
 
 /*
  * Sends signum to all of them except those that were told and those that these
- * started later, and then, if wake, SIGCONT to all. To each once, and never to another process that got the PID
- * of one that has exited.
+ * started later, and then, if wake, SIGCONT to all. To each once, and never to
+ * another process that got the PID of one that has exited.
  *
  * command: a child of ours that has not been reaped, or 0. Where /proc does
  * not show our descendants, and we are not PID 1, it is the only one that gets
