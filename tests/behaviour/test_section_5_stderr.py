@@ -333,7 +333,7 @@ def test_messages_on_dev_null_stop_nothing(start, helper, user, mode):
 
 def test_closed_stderr_stops_nothing_and_stays_closed(start, helper, user, mode):
     started = start("-v", *mode, "-r", "TERM:KILL", helper("reporter"), before=[
-        *user, "sh", "-c", 'exec "$@" 2>&-', "sh"])
+        "sh", "-c", 'exec "$@" 2>&-', "sh", *user])
     started.expect("ready")
     signals_are_handled(started, 5)
     assert sorted(os.listdir(f"/proc/{started.pid}/fd")) == ["0", "1"]
