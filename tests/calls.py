@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 
-from watch import TIMEOUT
+from watch import patience
 
 # By what they are for; of those that differ from libc to libc, all.
 ALLOWED = {
@@ -57,7 +57,7 @@ def while_command_runs(init, options, trace, around=()):
     around: what runs the init, in a namespace say. trace: a path to write to."""
     subprocess.run(["strace", "-f", "-qq", "-e", "signal=none", "-o", trace, *around,
                     init, *options, *COMMAND], env=os.environ | ENVIRONMENT,
-                   check=False, timeout=TIMEOUT, stdin=subprocess.DEVNULL,
+                   check=False, timeout=patience(), stdin=subprocess.DEVNULL,
                    capture_output=True)
     lines = trace.read_text().splitlines()
     pid = next(line.split()[0] for line in lines if f'execve("{init}"' in line)

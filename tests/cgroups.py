@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import time
 
-from watch import TIMEOUT, wait_until
+from watch import patience, wait_until
 
 TOP = pathlib.Path("/sys/fs/cgroup")
 # What a limit is called, and, where that is another file, how none of it is swapped.
@@ -55,7 +55,7 @@ def make_below(version, parent, controller, limit):
         if swap and (made / swap).exists():
             (made / swap).write_text(str(limit if version == 1 else 0))
         subprocess.run([*enter(made), "true"], check=True, capture_output=True,
-                       timeout=TIMEOUT)
+                       timeout=patience())
     except (OSError, subprocess.CalledProcessError) as error:
         remove(made)
         raise OSError(str(error)) from error

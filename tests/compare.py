@@ -11,7 +11,6 @@ import pathlib
 import re
 import signal
 import subprocess
-import sys
 
 import pytest
 
@@ -64,8 +63,7 @@ def pytest_collection_modifyitems(config, items):
 def pytest_runtest_setup(item):
     """What ours is to do has all the time that it has elsewhere."""
     ours = not hasattr(item.callspec.params["init"], "options")
-    for module in (watch, sys.modules["conftest"]):
-        module.TIMEOUT = USUAL if ours else PATIENCE
+    watch.TIMEOUT = USUAL if ours else PATIENCE
 
 
 def pytest_assertrepr_compare(op, left, right):

@@ -1,22 +1,38 @@
 """How tests watch processes: those of tests/behaviour, tests/engines, tests/storms."""
 
+import os
 import pathlib
 import re
 import time
 
 import psutil
 
-TIMEOUT = 20  # seconds; for what takes milliseconds on an idle machine
+TIMEOUT = 20  # seconds; for what takes milliseconds on an idle machine; patience()
 # rt_sigtimedwait(2) with a set, a place for what comes, and no timeout, as proc(5)
 # has it in /proc/PID/syscall: an init that has looked at its cgroup waits so.
 WAITS_FOR_GOOD = r"^[0-9]+ (0x[0-9a-f]{5,} ){2}0x0 0x(8|10) "
 
 
+def scaled(seconds):
+    """What takes so long on an idle machine may take this long now."""
+    return seconds * max(1, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
+
+
+def duration(milliseconds):
+    """For an option: on an idle machine so long, and time enough for us on any."""
+    return f"{scaled(milliseconds):.0f}ms"
+
+
+def patience():
+    """How long, in seconds, a test waits now until it takes something to hang."""
+    return scaled(TIMEOUT)
+
+
 def wait_until(condition, what="it"):
     """Returns condition()'s first true value."""
-    deadline = time.monotonic() + TIMEOUT
+    begun = time.monotonic()
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        assert time.monotonic() - begun < patience(), f"waited in vain for {what}"
         time.sleep(0.002)
     return value
 

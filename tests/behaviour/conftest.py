@@ -21,8 +21,8 @@ import pytest
 
 from adapters import ADAPTERS, Adapted, NoSuchOption, words_of
 # Some of these are for the tests, which take them from here.
-from watch import (TIMEOUT, WAITS_FOR_GOOD, children, maps_other_users, state,
-                   status_field, wait_until, waits_for_good)
+from watch import (WAITS_FOR_GOOD, children, duration, maps_other_users, patience,
+                   scaled, state, status_field, wait_until, waits_for_good)
 
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 MODES = {"session": [], "group": ["-g"], "single-child": ["-c"]}
@@ -198,7 +198,7 @@ def run(command_line):
     """run(WORD...): lets an init end by itself. Returns what subprocess.run does."""
     def run(*words, before=(), **options):
         options = {"stdin": subprocess.DEVNULL, "capture_output": True,
-                   "text": True, "errors": "replace", "timeout": TIMEOUT} | options
+                   "text": True, "errors": "replace", "timeout": patience()} | options
         return subprocess.run([*before, *command_line(*words)], check=False, **options)
     return run
 
@@ -225,7 +225,7 @@ def wait_for_end(popen):
     """Its status, as a shell counts: 128+N if signal N killed it. At once, for
     Popen.wait looks every 50 ms."""
     with os.fdopen(os.pidfd_open(popen.pid)) as process:
-        assert select.select([process], [], [], TIMEOUT)[0], "does not end"
+        assert select.select([process], [], [], patience())[0], "does not end"
     code = popen.wait()
     return code if code >= 0 else 128 - code
 
@@ -325,7 +325,7 @@ def start(command_line):
         else:
             output = popen.stdout and popen.stdout.fileno()
         if output is not None:
-            output = pexpect.fdpexpect.fdspawn(output, timeout=TIMEOUT)
+            output = pexpect.fdpexpect.fdspawn(output, timeout=patience())
         started.append((popen, terminal and output))
         return Started(popen, place, output)
 
@@ -346,7 +346,7 @@ def shell(init):
     """An interactive bash on a new terminal; $INIT is the init."""
     if isinstance(init, Adapted):
         init = init.program()
-    terminal = pexpect.spawn(BASH[0], [*BASH[1:], "-i"], timeout=TIMEOUT,
+    terminal = pexpect.spawn(BASH[0], [*BASH[1:], "-i"], timeout=patience(),
                              env=os.environ | {"PS1": "prompt> ", "INIT": init,
                                                "TERM": "dumb"},
                              encoding="ascii")

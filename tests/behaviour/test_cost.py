@@ -12,7 +12,7 @@ import time
 import pytest
 
 import calls
-from conftest import (MODES, NAMESPACE, TIMEOUT, children, end_tree, state,
+from conftest import (MODES, NAMESPACE, children, end_tree, patience, state,
                       status_field, wait_until, waits_for_good)
 
 pytestmark = pytest.mark.cost
@@ -27,7 +27,7 @@ def traced(init, tmp_path, *words, follow=True):
     """System calls of the init and its child, or its own, as strace writes them."""
     trace = tmp_path / "trace"
     subprocess.run(["strace", *["-f"] * follow, "-qq", "-e", "signal=none", "-o",
-                    str(trace), init, *words], check=True, timeout=TIMEOUT)
+                    str(trace), init, *words], check=True, timeout=patience())
     return [line.split(None, 1)[1] if follow else line
             for line in trace.read_text().splitlines() if "resumed>" not in line]
 

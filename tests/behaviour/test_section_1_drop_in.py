@@ -10,7 +10,7 @@ import subprocess
 import psutil
 import pytest
 
-from conftest import TIMEOUT, state, wait_until
+from conftest import patience, state, wait_until
 from test_section_1_options import GROUP, Family, assert_reached
 from test_section_2_groups import (CTRL_D, any_shell,  # pylint: disable=unused-import
                                    foreground, wait_for_states)
@@ -114,7 +114,7 @@ def test_first_line_of_the_version_is_that_of_1_2_5(run, option):
 def called(init, name, *words):
     """What subprocess.run returns, of an init with this name as its first word."""
     return subprocess.run([name, *words], executable=init, check=False, text=True,
-                          capture_output=True, timeout=TIMEOUT)
+                          capture_output=True, timeout=patience())
 
 
 @pytest.mark.parametrize("name", ["dumb-init", "-dumb-init", "/sbin/-dumb-init"])

@@ -9,7 +9,7 @@ import pexpect.fdpexpect
 import psutil
 import pytest
 
-from conftest import MODES, TIMEOUT, children, state, wait_until
+from conftest import MODES, children, patience, state, wait_until
 
 # --map-exit
 
@@ -263,7 +263,7 @@ def test_all_reaches_who_entered_the_namespace_of_pid_1(start, helper):
     started.expect("ready")
     with subprocess.Popen(["nsenter", "--pid", "--target", str(started.pid),
                            helper("reporter")], stdout=subprocess.PIPE) as visitor:
-        output = pexpect.fdpexpect.fdspawn(visitor.stdout, timeout=TIMEOUT)
+        output = pexpect.fdpexpect.fdspawn(visitor.stdout, timeout=patience())
         try:
             output.expect("ready")
             started.send(40)

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from conftest import (ALL_SIGNALS, JOB_STOP, PEERS, children, state, status_field,
-                      wait_until)
+from conftest import (ALL_SIGNALS, JOB_STOP, PEERS, children, duration, state,
+                      status_field, wait_until)
 
 pytestmark = pytest.mark.slow
 
@@ -136,7 +136,7 @@ def test_grace_gives_what_is_left_its_time(start, place):
 
 
 def test_grace_ends(start, place):
-    started = pause_with_child(start, "-P", "-t", "0.4", place=place, then=":")
+    started = pause_with_child(start, "-P", "-t", duration(400), place=place, then=":")
     begun = time.monotonic()
     started.send(signal.SIGINT)
     started.expect("sigterm")

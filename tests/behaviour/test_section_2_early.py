@@ -14,15 +14,15 @@ import subprocess
 import psutil
 import pytest
 
-from conftest import children, state, status_field, wait_until
+from conftest import children, scaled, state, status_field, wait_until
 from test_section_2_groups import wait_for_states
 
-pytestmark = pytest.mark.slow
+# The helper has a time limit.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 
 TRIES = int(os.environ.get("TRIES", "60"))
 MICROSECONDS = 600  # by then COMMAND runs, on an idle machine
 SLEEP = ["sleep", "1000"]
-LIMIT = 120 + TRIES * 0.1  # seconds
 OWN_GROUP = pytest.mark.parametrize("mode", [[], ["-g"]], ids=["session", "group"])
 
 
@@ -30,8 +30,8 @@ OWN_GROUP = pytest.mark.parametrize("mode", [[], ["-g"]], ids=["session", "group
 def outcomes(run, helper):
     """outcomes(KIND, WORD...): how many tries of early.c came out how."""
     def outcomes(kind, *words):
-        said = run(*words, before=[helper("early"), kind, str(TRIES),
-                                   str(MICROSECONDS)], timeout=LIMIT).stdout
+        said = run(*words, timeout=scaled(120 + TRIES * 0.1), before=[
+            helper("early"), kind, str(TRIES), str(MICROSECONDS)]).stdout
         counts = dict(re.findall(r"([a-z ]+): (\d+)", said.splitlines()[-1]))
         counts = {name.strip(): int(count) for name, count in counts.items()}
         assert (counts["stuck"], counts["lost"]) == (0, 0), said
@@ -40,25 +40,21 @@ def outcomes(run, helper):
     return outcomes
 
 
-@pytest.mark.timeout(LIMIT)
 @pytest.mark.parametrize("kind", ["stop-tstp", "stop-stop"])
 def test_stop_of_the_group_during_the_start_stops_and_sigcont_continues(
         outcomes, mode, kind):
     outcomes(kind, *mode, *SLEEP)
 
 
-@pytest.mark.timeout(LIMIT)
 def test_sigcont_to_dumb_init_alone_continues_a_start_that_sigstop_stopped(
         outcomes, mode):
     outcomes("stop-alone", *mode, *SLEEP)
 
 
-@pytest.mark.timeout(LIMIT)
 def test_sigterm_to_the_group_during_the_start_ends_dumb_init(outcomes, mode):
     outcomes("term", *mode, *SLEEP)
 
 
-@pytest.mark.timeout(LIMIT)
 @OWN_GROUP
 def test_dropped_sigterm_to_the_group_during_the_start_does_not_reach_command(
         outcomes, mode):

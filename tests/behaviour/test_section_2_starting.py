@@ -13,8 +13,8 @@ import time
 import pexpect.fdpexpect
 import pytest
 
-from conftest import (BASH, TIMEOUT, children, end_tree, state,
-                      status_field, wait_until, waits_for_good)
+from conftest import (BASH, children, end_tree, patience, state, status_field,
+                      wait_until, waits_for_good)
 
 # By bit: HUP, USR1, PIPE, CHLD, TTIN, 32, 33, 34, 64; and others.
 BLOCKED = 0x8000000380111201
@@ -28,7 +28,7 @@ def test_command_has_the_signal_mask_and_ignored_signals_we_were_started_with(
     inherit = [helper("inherit"), f"{blocked:x}", f"{ignored:x}"]
     look = ["grep", "^Sig[PBIC]", "/proc/self/status"]
     without_us = subprocess.run([*inherit, *look], check=True, text=True,
-                                capture_output=True, timeout=TIMEOUT).stdout
+                                capture_output=True, timeout=patience()).stdout
     assert len(without_us.splitlines()) == 4
     assert run(*mode, *look, before=inherit).stdout == without_us
 
@@ -187,7 +187,7 @@ def test_shebang_line(init, tmp_path):
     script.write_text(f'#!{init} /bin/sh\necho "$1 from $0"; exit 3\n')
     script.chmod(0o755)
     result = subprocess.run([script, "hello"], check=False, capture_output=True,
-                            text=True, timeout=TIMEOUT)
+                            text=True, timeout=patience())
     assert result.stdout == f"hello from {script}\n"
     assert result.returncode == 3
 
@@ -371,7 +371,7 @@ def test_signal_of_the_first_millisecond_is_never_lost(command_line, helper, mod
             pass
         os.kill(pid, signum)
         os.close(writing)
-        output = pexpect.fdpexpect.fdspawn(reading, timeout=TIMEOUT)
+        output = pexpect.fdpexpect.fdspawn(reading, timeout=patience())
         # Where it kills, COMMAND was not yet ready to block it.
         if output.expect([rb"ready \d+\r?\n", pexpect.EOF]) == 1:
             killed += 1

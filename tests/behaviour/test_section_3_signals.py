@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from conftest import (ALL_SIGNALS, JOB_STOP, MODES, TIMEOUT, WITHOUT_CAP_KILL,
-                      children, maps_other_users, names_of, state, status_field,
+from conftest import (ALL_SIGNALS, JOB_STOP, MODES, WITHOUT_CAP_KILL, children,
+                      maps_other_users, names_of, patience, state, status_field,
                       wait_until, waits_for_good)
 
 PLAIN = [signum for signum in ALL_SIGNALS if signum not in JOB_STOP]
@@ -296,7 +296,7 @@ def test_what_sigqueue_has_accepted_arrives_though_the_queue_is_full(start, help
     wait_until(lambda: waits_for_good(ours), "our readiness")
     os.kill(command, signal.SIGSTOP)
     sent = subprocess.run([helper("flood"), "try", str(ours), "200000", "0", "1"],
-                          check=True, capture_output=True, timeout=TIMEOUT).stdout
+                          check=True, capture_output=True, timeout=patience()).stdout
     accepted = int(sent.split()[0])
     nothing_waits_for(ours)
     os.kill(command, signal.SIGCONT)
@@ -467,5 +467,5 @@ def test_signals_from_inside_and_outside_the_namespace(start, helper, mode):
     started.send(signal.SIGTERM)
     started.expect_signals(signal.SIGTERM)
     subprocess.run(["nsenter", "--target", str(started.pid), "--pid", "--mount",
-                    "kill", "-s", "TERM", "1"], check=True, timeout=TIMEOUT)
+                    "kill", "-s", "TERM", "1"], check=True, timeout=patience())
     started.expect_signals(signal.SIGTERM)

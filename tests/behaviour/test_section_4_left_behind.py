@@ -13,8 +13,8 @@ import pexpect
 import psutil
 import pytest
 
-from conftest import (NAMESPACE, TIMEOUT, WITHOUT_CAP_KILL, children, end_tree,
-                      state, status_field, wait_until, waits_for_good)
+from conftest import (NAMESPACE, WITHOUT_CAP_KILL, children, duration, end_tree,
+                      patience, scaled, state, status_field, wait_until, waits_for_good)
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +68,8 @@ def ended_at(started):
 
 def assert_ended_after(seconds, started, begun):
     """Not before, and then soon: nothing else could make us wait."""
-    assert seconds <= ended_at(started) - begun < 10
+    took = ended_at(started) - begun
+    assert seconds <= took < seconds + scaled(10)
 
 
 def name_of(pid):
@@ -102,12 +103,17 @@ LAST = ["python3", "-ISc", """if True:
     print("end", time.monotonic(), flush=True)"""]
 
 
+def still_late(seconds):
+    """The machine may be late, but not each time: eight on an idle one."""
+    return len(seconds) < scaled(8) and min(seconds, default=1) >= 0.05
+
+
 @pytest.mark.cost
 @GRACE_AND_WAIT_ALL
 def test_we_end_within_50_ms_of_the_last_process(start_with_helper, kind, place,
                                                  options):
     late = []
-    while len(late) < 8 and min(late, default=1) >= 0.05:
+    while still_late(late):
         started = start_with_helper(kind, LAST, *options, place=place)
         init = started.pid
         end_command(started)
@@ -116,7 +122,6 @@ def test_we_end_within_50_ms_of_the_last_process(start_with_helper, kind, place,
             os.kill(init, signal.SIGTERM)
         over = ended_at(started)
         late.append(over - float(started.expect(rb"end ([\d.]+)\r?\n")[1]))
-    # The machine may have been late, but not each time.
     assert min(late) < 0.05
 
 
@@ -124,7 +129,7 @@ def test_we_end_within_50_ms_of_the_last_process(start_with_helper, kind, place,
 @GRACE_AND_WAIT_ALL
 def test_we_end_at_once_when_nothing_is_left(start, mode, place, options):
     late = []
-    while len(late) < 8 and min(late, default=1) >= 0.05:
+    while still_late(late):
         started = start(*mode, *options, "sh", "-c", "echo ready; read line; exit 3",
                         place=place, stdin=subprocess.PIPE)
         started.expect("ready")
@@ -135,8 +140,8 @@ def test_we_end_at_once_when_nothing_is_left(start, mode, place, options):
 
 def test_who_ignores_sigterm_is_killed_after_the_grace_period(
         start_with_helper, helper, kind, place):
-    started = start_with_helper(kind, [helper("reporter")], "-t", "0.4", place=place,
-                                stderr=subprocess.PIPE)
+    started = start_with_helper(kind, [helper("reporter")], "-t", duration(400),
+                                place=place, stderr=subprocess.PIPE)
     begun = end_command(started)
     started.expect_signals(signal.SIGTERM)
     assert_ended_after(0.4, started, begun)
@@ -147,23 +152,23 @@ def test_who_ignores_sigterm_is_killed_after_the_grace_period(
 PTRACE_SEIZE = 0x4206
 
 
-@pytest.mark.parametrize("options", [["-t", "0.2"], ["-W", "-k", "0.2"]], ids=str)
+@pytest.mark.parametrize("options", [["-t"], ["-W", "-k"]], ids=["grace", "kill-after"])
 def test_who_does_not_die_of_sigkill_holds_us_for_a_second(
         start_with_helper, helper, options):
     """The test traces it, and so is the first to hear of its end: until it takes
     notice nobody else can collect it."""
     libc = ctypes.CDLL(None, use_errno=True)
-    started = start_with_helper(KINDS["daemon"], [helper("reporter")], *options)
+    started = start_with_helper(KINDS["daemon"], [helper("reporter")], *options,
+                                duration(200))
     left = int(started.expect(rb" (\d+)\r?\n")[1])
     if libc.ptrace(PTRACE_SEIZE, left, None, None) < 0:
         pytest.skip(f"NOT TESTED: no ptrace, {os.strerror(ctypes.get_errno())}")
-    end_command(started)
+    begun = end_command(started)
     wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's end")
-    begun = time.monotonic()
     started.send(signal.SIGTERM)
     wait_until(lambda: state(left) == "Z", "its death")
     try:
-        assert 0.9 < ended_at(started) - begun < 5
+        assert_ended_after(1.2, started, begun)
         assert started.status() == 3
     finally:
         os.waitpid(left, 0)
@@ -293,12 +298,12 @@ def test_kill_after(start_with_helper, helper, place, how, options, signum):
 
 
 def test_kill_after_does_not_begin_with_other_signals(start, helper, place):
-    started = start("-k", "0.2", "-r", "TERM:0", helper("reporter"), place=place)
+    started = start("-k", duration(200), "-r", "TERM:0", helper("reporter"), place=place)
     started.expect("ready")
     started.send(signal.SIGTERM)
     started.send(signal.SIGHUP)
     started.expect_signals(signal.SIGHUP)
-    time.sleep(0.5)  # in which it would have been killed
+    wait_until(lambda: waits_for_good(started.pid), "a wait without a deadline")
     started.send(signal.SIGINT)
     started.expect_signals(signal.SIGINT)
     assert started.status() == 137
@@ -307,7 +312,7 @@ def test_kill_after_does_not_begin_with_other_signals(start, helper, place):
 def test_more_signals_do_not_put_kill_after_off(start, helper, place):
     started = start("-k", "0.4", helper("reporter"), place=place)
     started.expect("ready")
-    limit = time.monotonic() + TIMEOUT
+    limit = time.monotonic() + patience()
     started.send(signal.SIGTERM)
     # One more for each that arrives, until nobody is there to say so.
     while started.output.expect([rb"\d+ [^\n]*\n", pexpect.EOF]) == 0:
@@ -394,9 +399,9 @@ def test_as_pid_1_who_came_from_outside_counts(start, options):
             os.kill(init, signal.SIGTERM)
         word, end = visitor.stdout.readline().split()
         assert word == "end"
-        assert visitor.wait(TIMEOUT) == 0
+        assert visitor.wait(patience()) == 0
     # It is looked for every 20 ms.
-    assert ended_at(started) - float(end) < 1
+    assert ended_at(started) - float(end) < scaled(1)
     assert started.status() == 3
 
 
@@ -444,7 +449,7 @@ def test_as_pid_1_who_came_from_outside_and_cannot_be_killed_does_not_hold_us(st
         assert visitor.stdout.readline() == "ready\n"
         begun = end_command(started)
         assert_ended_after(1, started, begun)
-        assert visitor.wait(TIMEOUT) == -signal.SIGKILL
+        assert visitor.wait(patience()) == -signal.SIGKILL
     assert started.status() == 3
     assert started.popen.stderr.read() == TIME_IS_UP + \
         b"[dumb-init] some processes survived SIGKILL; exiting anyway\n"
@@ -487,7 +492,8 @@ def test_orphan_with_the_pid_that_was_commands_is_an_orphan(start):
 
 
 def test_delayed_signal_is_passed_on_after_that_time(start, helper, mode, place):
-    started = start(*mode, "-d", "TERM:300ms", helper("reporter"), place=place)
+    started = start(*mode, "-d", f"TERM:{duration(300)}", helper("reporter"),
+                    place=place)
     started.expect("ready")
     begun = time.monotonic()
     started.send(signal.SIGTERM, signal.SIGINT)
@@ -522,7 +528,7 @@ def test_command_that_ends_meanwhile_ends_us_at_once(start, place):
 def test_delayed_signal_goes_to_what_is_left_under_wait_all(start_with_helper, helper,
                                                             place):
     started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-W", "-d",
-                                "HUP:700ms", place=place)
+                                f"HUP:{duration(700)}", place=place)
     init = started.pid
     os.kill(init, signal.SIGHUP)
     end_command(started)

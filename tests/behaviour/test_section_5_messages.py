@@ -8,11 +8,11 @@ import subprocess
 
 import pytest
 
-from conftest import MODES, TIMEOUT, state, status_field, wait_until
+from conftest import MODES, patience, state, status_field, wait_until
 
 
 def lines_of(started):
-    started.popen.wait(TIMEOUT)
+    started.popen.wait(patience())
     return started.popen.stderr.read().decode().splitlines()
 
 

@@ -16,7 +16,7 @@ import pexpect
 import pytest
 
 import cgroups
-from conftest import (AWAIT_INIT, NAMESPACE, TIMEOUT, children, state, status_field,
+from conftest import (AWAIT_INIT, NAMESPACE, children, patience, state, status_field,
                       wait_until)
 
 # None of it depends on the C library.
@@ -543,7 +543,7 @@ def test_only_an_out_of_memory_kill_while_command_ran_counts(run, inside, cgroup
                     SIGKILL_UNEXPLAINED)
     command = suicide(signal.SIGKILL, after=AWAIT_INIT)
     assert run(*command, before=inside).stderr == expected
-    earlier = subprocess.run([*cgroup, *EATER], check=False, timeout=TIMEOUT)
+    earlier = subprocess.run([*cgroup, *EATER], check=False, timeout=patience())
     assert earlier.returncode == -signal.SIGKILL
     result = run(*command, before=inside)
     assert (result.stderr, result.returncode) == (expected, 137)
@@ -735,7 +735,7 @@ def test_termination_log_stalls_nobody_and_signals_nobody(start, helper, mode, l
     expected = said(*death(signal.SIGUSR1), f"cannot write to {log}: ").strip()
     heard = ""
     while "cannot write" not in heard:
-        assert select.select([started.popen.stderr], [], [], TIMEOUT)[0]
+        assert select.select([started.popen.stderr], [], [], patience())[0]
         heard += os.read(started.popen.stderr.fileno(), 4096).decode()
     assert heard.startswith(expected)
     for _ in range(2):

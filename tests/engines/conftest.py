@@ -21,7 +21,7 @@ import pexpect
 import psutil
 import pytest
 
-from watch import TIMEOUT, wait_until
+from watch import patience, wait_until
 
 ENGINES = pathlib.Path(os.environ["ENGINES"])
 CGROUP = os.environ["ENGINES_CGROUP"]
@@ -111,7 +111,7 @@ class Engine:
 
 def on_terminal(command):
     """Starts a command on a new terminal."""
-    terminal = pexpect.spawn(command[0], command[1:], timeout=TIMEOUT,
+    terminal = pexpect.spawn(command[0], command[1:], timeout=patience(),
                              encoding="utf-8", cwd=ENGINES)
     terminal.delaybeforesend = None
     return terminal
@@ -175,8 +175,9 @@ class Container:
         result = self.engine("logs", self.name)
         return result.stdout + result.stderr
 
-    def wait_for(self, pattern, limit=TIMEOUT):
+    def wait_for(self, pattern, limit=None):
         """Follows the log until a line matches; fails after so many seconds."""
+        limit = limit or patience()
         follow = [*self.engine.command, "logs", "--follow", self.name]
         with subprocess.Popen(["timeout", str(limit), *follow], text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -21,7 +21,7 @@ import yaml
 from conftest import AT_ONCE, NO_NETWORK, Container, Engine, docker
 from examples import (EXAMPLES, build, check_kubernetes, context, ecs_errors,
                       make_base, run, seconds, words)
-from watch import TIMEOUT, state, wait_until
+from watch import patience, state, wait_until
 
 DOCKERFILES = sorted(EXAMPLES.glob("*/Dockerfile"))
 PODS = sorted(EXAMPLES.glob("kubernetes/*.yaml"))
@@ -104,7 +104,7 @@ def arguments(process):
 
 def client(container, code, *words):
     """The words that run a client on a container's loopback interface."""
-    return ["timeout", str(TIMEOUT), "nsenter", "--target", str(container.pid),
+    return ["timeout", str(patience()), "nsenter", "--target", str(container.pid),
             "--net", "python3", "-c", code, *words]
 
 
@@ -158,7 +158,7 @@ def test_debian_worker_is_not_root_and_finishes_the_job_that_it_has(start, optio
     # A file that ends when we say so. To open it waits for who reads it.
     script = "cd /var/spool/jobs; mkfifo one.job; exec 3>one.job; " \
         "echo open; cat >&3"
-    writer_words = ["timeout", str(TIMEOUT), *container.engine.command, "exec",
+    writer_words = ["timeout", str(patience()), *container.engine.command, "exec",
                     "--interactive", "--user", "www-data", container.name,
                     "sh", "-c", script]
     stop_words = [*container.engine.command, "stop", container.name]

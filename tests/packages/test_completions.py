@@ -13,7 +13,7 @@ import pexpect
 import pytest
 
 from contents import ROOT
-from watch import TIMEOUT
+from watch import patience
 
 COMPLETIONS = ROOT / "completions"
 BASH_COMPLETION = "/usr/share/bash-completion/bash_completion"
@@ -46,7 +46,7 @@ class Shell:
                        "TERM": "dumb", "LC_ALL": "C.UTF-8"}
         # So wide that little is cut into lines.
         self.terminal = pexpect.spawn(self.words[0], self.words[1:], cwd=home,
-                                      env=environment, timeout=TIMEOUT,
+                                      env=environment, timeout=patience(),
                                       encoding="utf-8", dimensions=(500, 400))
         self.terminal.delaybeforesend = None
         for line in self.setup:
@@ -190,7 +190,7 @@ def run_init(request):
 
     def run_init(*words):
         return subprocess.run([init, *words], check=False, capture_output=True,
-                              text=True, stdin=subprocess.DEVNULL, timeout=TIMEOUT)
+                              text=True, stdin=subprocess.DEVNULL, timeout=patience())
     return run_init
 
 
