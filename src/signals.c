@@ -316,8 +316,8 @@ bool signals_stop_unless_continued(int signum, int64_t delay_ns,
 		signals_let_act(stop);
 		return false;
 	}
-	set_timer(timer, 0, delay_ns);
-	continued = signals_take(SIGNALS_BIT(SIGCONT), resumed, 2 * delay_ns);
+	set_timer(timer, 0, delay_ns / 10);
+	continued = signals_take(SIGNALS_BIT(SIGCONT), resumed, delay_ns);
 	if (!continued && errno == EINTR) {
 		*resumed =
 			(siginfo_t){ .si_signo = SIGCONT, .si_code = SI_USER };

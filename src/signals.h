@@ -134,13 +134,14 @@ signals_set signals_discard(void);
 void signals_block_only(signals_set set);
 
 /*
- * Sends this process signum, a job stop signal, in delay_ns and lets it act, in
- * 2 * delay_ns; or, if SIGCONT comes first, returns true and fills resumed.
+ * Lets signum, a job stop signal, act on this process in delay_ns; or, if
+ * SIGCONT comes first, returns true and fills resumed.
  *
  * The kernel discards a pending SIGCONT when it sends a stop signal, signal(7).
  * So no look for SIGCONT that is followed by a stop can be safe. Here a timer
  * sends the stop while rt_sigtimedwait(2) waits for SIGCONT: one that the stop
- * discards has interrupted that wait.
+ * discards has interrupted that wait. It goes on for nine times as long, or it
+ * could be over before this process gets a processor and sees that.
  */
 bool signals_stop_unless_continued(int signum, int64_t delay_ns,
 				   siginfo_t *resumed);

@@ -27,7 +27,7 @@
 
 /* After what time we stop; a SIGCONT may come before, and as long again; in ns.
  */
-#define SUSPEND_DELAY (5 * SIGNALS_MS)
+#define SUSPEND_DELAY (50 * SIGNALS_MS)
 
 enum {
 	SETTLE_TRIES = SPAWN_PATIENCE_MS / 5, /* at SETTLE_AFTER each */

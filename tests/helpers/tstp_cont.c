@@ -41,34 +41,50 @@ static void spin(int64_t ns)
 		;
 }
 
-/* It sleeps, and no signal for the whole process waits for it. */
-static bool is_idle(pid_t pid)
+/* The letter that ps shows; 0 of one that sleeps while a signal waits for it.
+ */
+static char settled_state(pid_t pid)
 {
 	char path[64], status[4096];
+	const char *state;
 	ssize_t length;
 	int file;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	file = open(path, O_RDONLY);
 	if (file < 0)
-		return false;
+		return '\0';
 	length = read(file, status, sizeof(status) - 1);
 	close(file);
 	status[length < 0 ? 0 : length] = '\0';
-	return strstr(status, "State:\tS") &&
-	       strstr(status, "ShdPnd:\t0000000000000000");
+	state = strstr(status, "State:\t");
+	if (!state)
+		return '\0';
+	state += strlen("State:\t");
+	if (*state == 'S' && !strstr(status, "ShdPnd:\t0000000000000000"))
+		return '\0';
+	return *state;
 }
 
-/* When the init has dealt with all signals, COMMAND has its own. */
+/*
+ * When the init has dealt with all signals, COMMAND has its own. However busy
+ * the machine is, none of both stays stopped while the init waits.
+ */
 static bool go_on(pid_t init, pid_t command)
 {
-	const int64_t end = now_ns() + PATIENCE_MS * NS_OF_MS;
+	int64_t end = now_ns() + PATIENCE_MS * NS_OF_MS;
 
-	while (!is_idle(init) || !is_idle(command)) {
-		if (now_ns() > end)
+	for (;;) {
+		const char ours = settled_state(init);
+		const char its = settled_state(command);
+
+		if (ours == 'S' && its == 'S')
+			return true;
+		if (ours != 'T' && (ours != 'S' || its != 'T'))
+			end = now_ns() + PATIENCE_MS * NS_OF_MS;
+		else if (now_ns() > end)
 			return false;
 	}
-	return true;
 }
 
 static pid_t child_of(pid_t pid)
