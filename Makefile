@@ -3,6 +3,8 @@
 # make BUILD=DIR  everything into DIR
 # make demo       what it is for, as PID 1, before your eyes
 # make test       every test; installs what they need
+# make test-quick  in some seconds: the units, and behaviour of the musl build
+# make test-busy  make test RUNS=10 times beside stress-ng; STRESS= beside nothing
 # make test-engines  Docker, Podman, containerd and runc, as root
 # make compare    ours and Debian's inits, side by side: docs/comparison.md
 # make test-packages  what packaging/targets.mk makes for other machines
@@ -112,14 +114,30 @@ MUSL = $(MAKE) BUILD=$(BUILD)/musl CC=musl-gcc
 BOTH = glibc=$(BUILD)/glibc/dumb-init musl=$(BUILD)/musl/dumb-init
 
 test:
-	@tools/need gcc libc6-dev musl-tools libcmocka-dev python3-pytest \
-		python3-pytest-timeout python3-pytest-xdist python3-psutil \
-		python3-pexpect strace procps tini catatonit $(QUICK_NEEDS)
+	@tools/need $(TEST_NEEDS) $(QUICK_NEEDS)
 	@$(GLIBC) -s
 	@$(MUSL) -s
 	@$(GLIBC) -s run-units
 	@$(GLIBC) -s behaviour INITS="$(BOTH)"
 	@$(PACKAGE_TESTS) $(QUICK_TESTS)
+
+TEST_NEEDS = gcc libc6-dev musl-tools libcmocka-dev python3-pytest \
+	python3-pytest-timeout python3-pytest-xdist python3-psutil \
+	python3-pexpect strace procps tini catatonit
+
+# While you work: without what is slow, and without the measurements.
+test-quick:
+	@tools/need $(TEST_NEEDS)
+	@$(MUSL) -s
+	@$(GLIBC) -s run-units
+	@$(GLIBC) -s behaviour INITS=musl=$(BUILD)/musl/dumb-init \
+		PYTEST_ARGS="-m 'not slow and not cost' $(PYTEST_ARGS)"
+
+RUNS = 10
+STRESS = --cpu 8 --vm 2 --fork 4
+test-busy:
+	@$(if $(STRESS),tools/need stress-ng)
+	@tests/run-busy $(BUILD)/busy $(RUNS) $(STRESS)
 
 # The musl build, as PID 1 of real containers. Nothing of what runs already on
 # this machine is used or touched.
@@ -314,8 +332,8 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: install install-links demo test test-engines units run-units helpers \
-	behaviour compare bench fuzz keep-fuzz coverage mutation faults soak analysis \
-	privilege format clean
+.PHONY: install install-links demo test test-quick test-busy test-engines units \
+	run-units helpers behaviour compare bench fuzz keep-fuzz coverage mutation \
+	faults soak analysis privilege format clean
 
 include packaging/targets.mk

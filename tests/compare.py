@@ -94,13 +94,11 @@ def observed(report):
     crash = getattr(report.longrepr, "reprcrash", None)
     message = crash.message if crash else report.longreprtext
     first = message.splitlines()[0]
-    waited = re.search(r"searcher.*?\n +0: (?:re\.compile\()?b?['\"](.*?)['\"]\)?\n",
-                       message + "\n", re.S)
-    if waited:
-        end = " (end of file)" if "pexpect.exceptions.EOF" in first else ""
-        first = f"waited in vain for '{waited[1]}'{end}"
-    elif "TimeoutExpired" in first:
+    if first.startswith("waited in vain for the end of "):
         first = "does not end"
+    first = re.sub(r"for (?:re\.compile\()?b?['\"](.*?)['\"](?:, re\.DOTALL\))?; came",
+                   r"for '\1'; came", first)
+    first = first.partition("; came: ")[0]
     first = re.sub(r"^(AssertionError: |Failed: )", "", first)
     first = first.removeprefix("assert ")
     heard = [line for title, text in report.sections if "stderr" in title

@@ -32,7 +32,8 @@ def wait_until(condition, what="it"):
     """Returns condition()'s first true value."""
     begun = time.monotonic()
     while not (value := condition()):
-        assert time.monotonic() - begun < patience(), f"waited in vain for {what}"
+        assert time.monotonic() - begun < patience(), \
+            f"waited in vain for {what}; came: {value!r}"
         time.sleep(0.002)
     return value
 

@@ -262,7 +262,8 @@ class Started:
             status = self.popen.poll()
             end = "" if status is None else ": the init has ended" if status >= 0 \
                 else f": the init was killed by {names_of([-status])}"
-            pytest.fail(f"waited in vain for {what!r}{end}")
+            came = self.output.before[-200:]
+            pytest.fail(f"waited in vain for {what!r}{end}; came: {came!r}")
         return self.output.match
 
     def next_signal(self, what):
