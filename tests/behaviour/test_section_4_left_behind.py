@@ -87,7 +87,7 @@ def only_child(pid, name):
 
 
 def test_clean_up_of_a_second_finishes_under_grace(start_with_helper, kind, place):
-    started = start_with_helper(kind, CLEANER, "-t", "15", place=place)
+    started = start_with_helper(kind, CLEANER, "-t", "60", place=place)
     end_command(started)
     started.expect("cleaned")
     assert started.status() == 3
@@ -184,7 +184,7 @@ def test_grace_of_0_is_sigkill_at_once(start_with_helper, helper, place):
 def test_stopped_process_handles_sigterm(start_with_helper, kind, place):
     stop = "trap 'echo handled; exit' TERM; echo ready; kill -STOP $$; " \
            "while :; do sleep 0.05; done"
-    started = start_with_helper(kind, ["sh", "-c", stop], "-t", "15", place=place)
+    started = start_with_helper(kind, ["sh", "-c", stop], "-t", "60", place=place)
     # Once it is: a shell that is about to stop itself notices no SIGTERM.
     wait_until(lambda: "T" in [state(each.pid) for each in psutil.Process(
         started.pid).children(recursive=True)], "its stop")
