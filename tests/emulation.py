@@ -68,6 +68,7 @@ LEFT_OUT = {
         test_nothing_grows_with_signals_and_orphans
         test_verbose_explains_pid_0
         test_wait_all_wakes_up_for_nothing
+        test_without_memory_command_gets_the_signal_at_least
         """,
 }
 # Whole files: threads, tracers, clones, timers and terminals are qemu's own there, and

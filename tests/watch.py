@@ -13,9 +13,13 @@ TIMEOUT = 20  # seconds; for what takes milliseconds on an idle machine; patienc
 WAITS_FOR_GOOD = r"^[0-9]+ (0x[0-9a-f]{5,} ){2}0x0 0x(8|10) "
 
 
+MOST = 10  # times as long; what hangs is to end
+
+
 def scaled(seconds):
     """What takes so long on an idle machine may take this long now."""
-    return seconds * max(1, os.getloadavg()[0] / len(os.sched_getaffinity(0)))
+    load = os.getloadavg()[0] / len(os.sched_getaffinity(0))
+    return seconds * min(max(1, load), MOST)
 
 
 def duration(milliseconds):

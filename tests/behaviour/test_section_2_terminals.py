@@ -51,12 +51,19 @@ def test_terminal_stays_as_it_was_in_single_child_mode(start, helper, place):
     assert terminal_of(started.pid)[0] != 0
 
 
+def wait_for_echo(started):
+    """bash edits the line that is typed without it, and starts the program later."""
+    wait_until(lambda: termios.tcgetattr(started.output.fileno())[3] & termios.ECHO,
+               "the terminal's echo")
+
+
 def test_job_control_of_a_shell_inside_works(start, mode, place):
     started = start(*mode, *BASH, "-i", terminal=True, place=place,
                     env=os.environ | {"PS1": "prompt> ", "TERM": "dumb"})
     assert b"no job control" not in started.expect("(?s).*?prompt> ")[0]
     started.type("cat\n")
     started.expect("cat\r\n")
+    wait_for_echo(started)
     started.type("hello\n")
     started.expect("hello\r\nhello\r\n")
     started.type(CTRL_Z)
@@ -64,6 +71,7 @@ def test_job_control_of_a_shell_inside_works(start, mode, place):
     started.expect("prompt> ")
     started.type("fg\n")
     started.expect("fg\r\ncat\r\n")
+    wait_for_echo(started)
     started.type("again\n")
     started.expect("again\r\nagain\r\n")
     started.type(CTRL_C)

@@ -701,10 +701,10 @@ def test_termination_log_that_cannot_be_written_is_one_warning(run, log, quiet):
     path = log / "nonsense"
     option = f"--termination-log={path}"
     warning = f"cannot write to {path}: {NO_ENTRY}"
-    result = run(*quiet, option, *suicide(signal.SIGUSR1))
-    assert result.returncode == 128 + signal.SIGUSR1
+    result = run(*quiet, option, *suicide(signal.SIGALRM))
+    assert result.returncode == 128 + signal.SIGALRM
     assert result.stderr == said(
-        *([] if quiet else [*death(signal.SIGUSR1), warning]))
+        *([] if quiet else [*death(signal.SIGALRM), warning]))
     result = run(*quiet, option, str(log))
     assert result.returncode == 127
     assert result.stderr == said(f"{log}: {NO_ENTRY}", *([] if quiet else [warning]))
