@@ -187,7 +187,8 @@ def test_cut_off_real_program_makes_no_claim(run, tmp_path):
 
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xff])
 def test_corrupted_real_program_makes_no_false_claim(run, tmp_path, flip):
-    """Where it runs nonetheless, it does what it does."""
+    """Where it runs nonetheless, it does what it does. If it cannot find its
+    arguments, coreutils 9.5 complain of argv[0], in a line of their own, and abort."""
     content = pathlib.Path("/bin/true").read_bytes()
     offset, = struct.unpack_from("<Q", content, 32)
     # The header, and the first two program headers: PT_PHDR and PT_INTERP.
@@ -198,7 +199,9 @@ def test_corrupted_real_program_makes_no_false_claim(run, tmp_path, flip):
         result = run(str(path), before=["prlimit", "--cpu=2", "--core=0"])
         assert "hint" not in result.stderr, at
         assert not result.stdout
-        assert len(result.stderr.splitlines()) == (result.returncode != 0)
+        lines = [line for line in result.stderr.splitlines()
+                 if not line.startswith("A NULL argv[0] ")]
+        assert len(lines) == (result.returncode != 0)
 
 
 @pytest.mark.parametrize("content", [
