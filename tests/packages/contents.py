@@ -29,6 +29,11 @@ def made(target, tmp_path_factory):
     return directory
 
 
+def unpack(tarball, directory):
+    """Not with Python's tarfile, which has another default filter in each version."""
+    run("tar", "-xf", tarball, "-C", directory)
+
+
 def completions():
     """Where in /usr/share those for the shells are, which we have."""
     return {COMPLETIONS[path.name] for path in ROOT.glob("completions/*")}

@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from contents import ROOT, VERSION, completions, is_static, made, run
+from contents import ROOT, VERSION, completions, is_static, made, run, unpack
 
 COPY = ROOT / "tests/packages/on-a-copy"
 # As long as the project has no address. Lintian wants one that mail reaches.
@@ -37,8 +37,8 @@ def files(deb, tmp_path):
     """What is in the package: tarfile's members by name; extracted to tmp_path."""
     archive = tmp_path / "files.tar"
     run("sh", "-c", 'dpkg-deb --fsys-tarfile "$0" >"$1"', deb, archive)
+    unpack(archive, tmp_path)
     with tarfile.open(archive) as tar:
-        tar.extractall(tmp_path)
         return {member.name.removeprefix("./"): member for member in tar
                 if not member.isdir()}
 
