@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from adapters import ADAPTERS, Adapted, NoSuchOption, words_of
+from terminals import Terminal
 # Some of these are for the tests, which take them from here.
 from watch import (WAITS_FOR_GOOD, children, duration, maps_other_users, patience,
                    scaled, state, status_field, wait_until, waits_for_good)
@@ -347,15 +348,13 @@ def shell(init):
     """An interactive bash on a new terminal; $INIT is the init."""
     if isinstance(init, Adapted):
         init = init.program()
-    terminal = pexpect.spawn(BASH[0], [*BASH[1:], "-i"], timeout=patience(),
-                             env=os.environ | {"PS1": "prompt> ", "INIT": init,
-                                               "TERM": "dumb"},
-                             encoding="ascii")
-    terminal.delaybeforesend = None
+    terminal = Terminal([*BASH, "-i"], timeout=patience(), encoding="ascii",
+                        env=os.environ | {"PS1": "prompt> ", "INIT": init,
+                                          "TERM": "dumb"})
     terminal.expect("prompt> ")
     yield terminal
     end_tree(terminal.pid)
-    terminal.close(force=True)
+    terminal.close()
 
 
 def names_of(signums):

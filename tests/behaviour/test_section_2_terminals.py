@@ -334,7 +334,7 @@ def test_under_a_shell_a_background_job_that_reads_the_terminal_stops(shell):
     wait_until(lambda: (state(ours), state(command)) == ("S", "S"), "both to go on")
     shell.sendline("hello")
     shell.expect_exact("hello\r\nhello\r\n")
-    shell.sendeof()
+    shell.send("\x04")
     shell.expect_exact("prompt> ")
 
 
