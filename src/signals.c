@@ -311,6 +311,9 @@ bool signals_stop_unless_continued(int signum, int64_t delay_ns,
 	bool continued;
 	int timer;
 
+	/* The timer would discard it, if it came before we wait. */
+	if (signals_take(SIGNALS_BIT(SIGCONT), resumed, 0))
+		return true;
 	if (!create_timer(signum, &timer)) {
 		(void)kill(getpid(), signum);
 		signals_let_act(stop);

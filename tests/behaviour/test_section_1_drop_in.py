@@ -165,6 +165,8 @@ def test_ctrl_z_gives_the_prompt_back_and_fg_continues_the_job(any_shell, tmp_pa
         recursive=True)]
     groups = {os.getpgid(each) for each in processes}
     wait_until(lambda: foreground(shell.pid) in groups, "the job's terminal")
+    # The shell, too: a dash that waits for a start does not see that the job stops.
+    wait_for_states("S", shell.pid, *processes)
     for _ in range(2):
         shell.send(CTRL_Z)
         shell.expect("Stopped")
@@ -172,7 +174,7 @@ def test_ctrl_z_gives_the_prompt_back_and_fg_continues_the_job(any_shell, tmp_pa
         wait_for_states("T", *processes)
         assert foreground(shell.pid) == shell.pid
         shell.sendline("fg")
-        wait_for_states("S", *processes)
+        wait_for_states("S", shell.pid, *processes)
         # In a pipeline the next program may have given it to the job's own group.
         wait_until(lambda: foreground(shell.pid) in groups, "the job's terminal")
     shell.send(CTRL_C)
