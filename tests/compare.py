@@ -25,7 +25,7 @@ OURS = "ours"
 PACKAGES = {"dumb-init-1.2.5": "dumb-init", "tini": "tini", "catatonit": "catatonit"}
 # Seconds until what does not come from another is taken not to come: much does not.
 PATIENCE = 2
-USUAL = watch.TIMEOUT
+USUAL = watch.TIMEOUT, watch.MOST
 
 
 def pytest_addoption(parser):
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(config, items):
 def pytest_runtest_setup(item):
     """What ours is to do has all the time that it has elsewhere."""
     ours = not hasattr(item.callspec.params["init"], "options")
-    watch.TIMEOUT = USUAL if ours else PATIENCE
+    watch.TIMEOUT, watch.MOST = USUAL if ours else (PATIENCE, 1)
 
 
 def pytest_assertrepr_compare(op, left, right):
