@@ -15,12 +15,14 @@ function __dumb_init_command
                 --parent-death-signal
                 set -e words[1]
             case '--*'
-            case '-?*'
+            case '*'
+                # Not the pattern -?*: since fish 4 no ? is a wildcard.
+                if not string match -qr '^-.' -- $words[1]
+                    string escape -- $words
+                    return 0
+                end
                 string match -qr '^-[^rdtkep]*[rdtkep]$' -- $words[1]
                 and set -e words[1]
-            case '*'
-                string escape -- $words
-                return 0
         end
         set -e words[1]
     end
