@@ -6,6 +6,7 @@
 # make test-quick  in some seconds: the units, and behaviour of the musl build
 # make test-busy  make test RUNS=10 times beside stress-ng; STRESS= beside nothing
 # make test-engines  Docker, Podman, containerd and runc, as root
+# make test-debians  make demo and make test on bare Debian systems, as root
 # make compare    ours and Debian's inits, side by side: docs/comparison.md
 # make test-packages  what packaging/targets.mk makes for other machines
 # make bench      what it costs, beside other inits: docs/benchmarks.md
@@ -151,6 +152,14 @@ test-engines:
 	@$(GLIBC) -s helpers
 	@tests/run-engines $(BUILD)/musl/dumb-init $(BUILD)/glibc/helpers \
 		$(PYTEST_ARGS)
+
+# Each from nothing but make, as root and as an ordinary user, with git and without.
+# With QUICK=1 only one of the three on each runs all tests.
+SUITES = bookworm trixie testing
+test-debians:
+	@tools/need git mmdebstrap util-linux
+	@tests/debians/run $(BUILD)/debians $(VERSION) \
+		$(if $(QUICK),test-quick,test) $(SUITES)
 
 units: $(UNITS)
 
@@ -332,8 +341,8 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: install install-links demo test test-quick test-busy test-engines units \
-	run-units helpers behaviour compare bench fuzz keep-fuzz coverage mutation \
-	faults soak analysis privilege format clean
+.PHONY: install install-links demo test test-quick test-busy test-debians \
+	test-engines units run-units helpers behaviour compare bench fuzz keep-fuzz \
+	coverage mutation faults soak analysis privilege format clean
 
 include packaging/targets.mk
