@@ -116,6 +116,7 @@ def test_where_no_room_is_left_in_the_queue_signals_are_passed_on(start, helper,
     started = start(*mode, helper("reporter"), before=failing("prlimit64"))
     started.expect("ready")
     ours, = children(started.pid)
+    wait_until(lambda: waits_for_good(ours), "the question")
     os.kill(ours, signal.SIGRTMAX)
     started.expect_signals(signal.SIGRTMAX)
 
