@@ -363,6 +363,7 @@ def test_refusal_of_sigkill_under_grace_is_a_warning(start, another, of_root):
     assert DEATH not in said and "survived" not in said
 
 
+@pytest.mark.usefixtures("unsanitized")
 def test_forwarded_signal_without_proc_gets_no_comment(start, mode):
     started = start("-a", *mode, "sh", "-c", "echo ready; exec sleep 60",
                     before=NO_PROC, stderr=subprocess.PIPE)
@@ -374,6 +375,7 @@ def test_forwarded_signal_without_proc_gets_no_comment(start, mode):
     assert "cannot send SIGTERM to everything: " in said
 
 
+@pytest.mark.usefixtures("unsanitized")
 def test_own_sigkill_without_proc_is_a_warning_and_no_comment(start, mode, log):
     started = start("-k", "50ms", f"--termination-log={log}", *mode, "sh", "-c",
                     "trap '' TERM; echo ready; while :; do sleep 0.1; done",
@@ -402,6 +404,7 @@ def test_end_of_a_pipeline_is_not_commented(run, mode):
     assert (result.returncode, result.stdout, result.stderr) == (0, "y\n", "")
 
 
+@pytest.mark.usefixtures("unsanitized")
 @pytest.mark.parametrize("options", [["-a", "-t", "50ms"], ["-t", "50ms"]], ids=str)
 def test_without_proc_no_line_claims_that_a_process_survived_sigkill(start, options):
     """None was sent, as none could be found."""

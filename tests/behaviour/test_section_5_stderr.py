@@ -31,7 +31,10 @@ def user(request):
     not open it again through /proc/self/fd/2; or where that does not exist."""
     if request.param == "another user":
         return request.getfixturevalue("another")
-    return WITHOUT_PROC if "without" in request.param else []
+    if request.param == "without /proc":
+        request.getfixturevalue("unsanitized")
+        return WITHOUT_PROC
+    return []
 
 
 # A stderr that is full or stuck
