@@ -116,6 +116,7 @@ BOTH = glibc=$(BUILD)/glibc/dumb-init musl=$(BUILD)/musl/dumb-init
 
 test:
 	@tools/need $(TEST_NEEDS) $(QUICK_NEEDS)
+	@$(TINI_STATIC)
 	@$(GLIBC) -s
 	@$(MUSL) -s
 	@$(GLIBC) -s run-units
@@ -125,10 +126,13 @@ test:
 TEST_NEEDS = gcc libc6-dev musl-tools libcmocka-dev python3-pytest \
 	python3-pytest-timeout python3-pytest-xdist python3-psutil \
 	python3-pexpect strace procps tini catatonit
+# A package of its own after Debian 13; until then a part of tini.
+TINI_STATIC = test -e /usr/bin/tini-static || tools/need tini-static
 
 # While you work: without what is slow, and without the measurements.
 test-quick:
 	@tools/need $(TEST_NEEDS)
+	@$(TINI_STATIC)
 	@$(MUSL) -s
 	@$(GLIBC) -s run-units
 	@$(GLIBC) -s behaviour INITS=musl=$(BUILD)/musl/dumb-init \
