@@ -321,7 +321,7 @@ def test_under_a_shell_a_background_job_leaves_it_the_terminal(shell, mode):
     assert terminal_of(shell.pid) == terminal
     # It is the shell that leads the session: we have nothing to give up.
     assert terminal_of(ours)[0] == terminal[0]
-    shell.sendline("kill %1; wait %1; echo status $?")
+    shell.sendline("kill %1; wait $!; echo status $?")
     shell.expect_exact("status 143\r\n")
     assert (state(ours), state(command)) == ("X", "X")
 
