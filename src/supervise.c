@@ -25,8 +25,7 @@
  */
 #define SETTLE_AFTER (5 * SIGNALS_MS)
 
-/* After what time we stop; a SIGCONT may come before, and as long again; in ns.
- */
+/* How long a SIGCONT may come before we stop, in ns. */
 #define SUSPEND_DELAY (50 * SIGNALS_MS)
 
 enum {
