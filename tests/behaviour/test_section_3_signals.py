@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from conftest import (ALL_SIGNALS, JOB_STOP, MODES, WITHOUT_CAP_KILL, children,
-                      maps_other_users, names_of, patience, state, status_field,
+                      maps_other_users, names_of, patience, scaled, state, status_field,
                       wait_until, waits_for_good)
 
 PLAIN = [signum for signum in ALL_SIGNALS if signum not in JOB_STOP]
@@ -100,11 +100,13 @@ def test_signal_rewritten_to_a_job_stop_is_that_and_does_not_suspend_us(
 def test_sigcont_that_comes_while_a_stop_is_passed_on_is_not_lost(
         start, helper, place, tmp_path):
     """A SIGSTOP of ours would discard it, even where SIGSTOP itself is ignored,
-    as PID 1. strace holds us up, so that there is no luck in it."""
+    as PID 1. strace holds us up: in kill(2), so that SIGCONT comes before we stop;
+    in timer_settime(2), so that the timer's stop comes before we wait."""
     trace = tmp_path / "trace"
     started = start(helper("reporter"), place=place, around=[
-        "strace", "-qq", "-f", "-o", str(trace), "-e", "trace=kill",
-        "-e", "inject=kill:delay_exit=200000"])
+        "strace", "-qq", "-f", "-o", str(trace), "-e", "trace=kill,timer_settime",
+        "-e", f"inject=kill:delay_exit={int(scaled(200_000))}",
+        "-e", "inject=timer_settime:delay_exit=100000"])
     started.expect("ready")
     ours, = children(started.popen.pid)
     if place == "pid1":
