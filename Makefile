@@ -114,6 +114,12 @@ GLIBC = $(MAKE) BUILD=$(BUILD)/glibc CC=gcc
 MUSL = $(MAKE) BUILD=$(BUILD)/musl CC=musl-gcc
 BOTH = glibc=$(BUILD)/glibc/dumb-init musl=$(BUILD)/musl/dumb-init
 
+TEST_NEEDS = gcc libc6-dev musl-tools libcmocka-dev python3-pytest \
+	python3-pytest-timeout python3-pytest-xdist python3-psutil \
+	python3-pexpect strace procps tini catatonit
+# A package of its own after Debian 13; until then a part of tini.
+TINI_STATIC = test -e /usr/bin/tini-static || tools/need tini-static
+
 test:
 	@tools/need $(TEST_NEEDS) $(QUICK_NEEDS)
 	@$(TINI_STATIC)
@@ -122,12 +128,6 @@ test:
 	@$(GLIBC) -s run-units
 	@$(GLIBC) -s behaviour INITS="$(BOTH)"
 	@$(PACKAGE_TESTS) $(QUICK_TESTS)
-
-TEST_NEEDS = gcc libc6-dev musl-tools libcmocka-dev python3-pytest \
-	python3-pytest-timeout python3-pytest-xdist python3-psutil \
-	python3-pexpect strace procps tini catatonit
-# A package of its own after Debian 13; until then a part of tini.
-TINI_STATIC = test -e /usr/bin/tini-static || tools/need tini-static
 
 # While you work: without what is slow, and without the measurements.
 test-quick:
@@ -259,6 +259,7 @@ coverage:
 	@tools/need gcc libc6-dev libcmocka-dev binutils gcovr python3-pytest \
 		python3-pytest-timeout python3-pytest-xdist python3-psutil \
 		python3-pexpect strace procps tini catatonit
+	@$(TINI_STATIC)
 	@tests/coverage/run $(BUILD)/coverage \
 		$(if $(filter command,$(origin PAGE)),$(PAGE))
 

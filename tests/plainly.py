@@ -1,4 +1,5 @@
-"""For pytest -p: the line of a failed test says what it waited for and what came."""
+"""For pytest -p: the summary line of a failed test says what was expected and what
+came."""
 
 import re
 import subprocess
@@ -8,7 +9,7 @@ import pytest
 
 
 def expected_and_came(error):
-    """In a line, if pytest would not say both there."""
+    """Both in a line, of an error whose own first line has not both."""
     if isinstance(error, subprocess.TimeoutExpired):
         return f"waited in vain for the end of {error.cmd}; came: {error.output!r:.200}"
     if isinstance(error, pexpect.ExceptionPexpect):
@@ -26,8 +27,7 @@ def pytest_configure(config):
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    del item
+def pytest_runtest_makereport(call):
     report = (yield).get_result()
     line = call.excinfo and expected_and_came(call.excinfo.value)
     if line and hasattr(report.longrepr, "reprcrash"):

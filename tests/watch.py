@@ -7,28 +7,28 @@ import time
 
 import psutil
 
-TIMEOUT = 20  # seconds; for what takes milliseconds on an idle machine; patience()
+# Seconds on an idle machine until a test fails that waits for milliseconds there.
+TIMEOUT = 20
+# The load makes it this many times as long at most, so that a test that hangs ends.
+MOST = 10
 # rt_sigtimedwait(2) with a set, a place for what comes, and no timeout, as proc(5)
 # has it in /proc/PID/syscall: an init that has looked at its cgroup waits so.
 WAITS_FOR_GOOD = r"^[0-9]+ (0x[0-9a-f]{5,} ){2}0x0 0x(8|10) "
 
 
-MOST = 10  # times as long; what hangs is to end
-
-
 def scaled(seconds):
-    """What takes so long on an idle machine may take this long now."""
+    """Seconds on an idle machine, as seconds under the load of this moment."""
     load = os.getloadavg()[0] / len(os.sched_getaffinity(0))
     return seconds * min(max(1, load), MOST)
 
 
 def duration(milliseconds):
-    """For an option: on an idle machine so long, and time enough for us on any."""
+    """A time for an option, scaled, so that a process can act before it is over."""
     return f"{scaled(milliseconds):.0f}ms"
 
 
 def patience():
-    """How long, in seconds, a test waits now until it takes something to hang."""
+    """Seconds until a test fails that waits now."""
     return scaled(TIMEOUT)
 
 

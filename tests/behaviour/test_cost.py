@@ -24,7 +24,7 @@ def pages_of_musl():
     version. Of 1.2.5 what is linked with us is 1 KB larger."""
     loaders = glob.glob("/lib/ld-musl-*.so.1")
     said = [subprocess.run([loader], check=False, capture_output=True, text=True,
-                           timeout=10).stderr for loader in loaders[:1]]
+                           timeout=patience()).stderr for loader in loaders[:1]]
     version = re.search(r"^Version (\d+)\.(\d+)\.(\d+)", "".join(said), re.M)
     return int(version is not None and
                tuple(int(number) for number in version.groups()) >= (1, 2, 5))
@@ -54,8 +54,8 @@ def test_system_calls_before_commands_execve(init, tmp_path, mode):
     end, = [i for i, (_, _, line) in enumerate(rest) if 'execve("/bin/true"' in line]
     waits = [i for i, (pid, name, _) in enumerate(rest)
              if (pid, name) == (ours, "rt_sigtimedwait")]
-    # What we do once we have waited for signals delays nothing; nor do the two
-    # processes where they wait for each other.
+    # Our calls after the first wait for signals do not delay COMMAND. The two
+    # processes may wait for each other: those waits do not count.
     counted = [name for i, (pid, name, _) in enumerate(rest[:end + 1])
                if name != "futex" and (pid != ours or i < waits[0])]
     print(f"{len(counted)} system calls: {' '.join(counted)}")

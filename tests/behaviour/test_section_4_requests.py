@@ -150,13 +150,16 @@ def test_grace_sends_sigterm_only_to_processes_that_had_none(start, helper, tmp_
                              place=place) == wanted
 
 
+DELAY_US = int(scaled(200_000))
+
+
 @pytest.mark.parametrize("words", [[], ["-g"]], ids=["session", "group"])
 def test_grace_sends_sigterm_to_a_process_started_while_it_is_forwarded(
         start, helper, tmp_path, words):
     """strace delays the return of kill(2): COMMAND reacts before it."""
     assert heard_under_grace(start, helper, tmp_path, words, "TERM", TERM, before=[
         "strace", "-D", "-qq", "-o", "/dev/null", "-e", "trace=kill", "-e",
-        "inject=kill:delay_exit=200000"]) == [ONCE] * 4
+        f"inject=kill:delay_exit={DELAY_US}"]) == [ONCE] * 4
 
 
 # COMMAND lives until its input ends; a member of its group runs $1 at SIGTERM. The
@@ -201,7 +204,8 @@ def test_grace_leaves_a_clean_up_alone_that_begins_meanwhile(start, helper, plac
                     place=place, before=[
                         "strace", "-D", "-qq", "-o", "/dev/null",
                         "-e", "trace=kill,pidfd_send_signal",
-                        "-e", "inject=kill,pidfd_send_signal:delay_exit=200000"])
+                        "-e", "inject=kill,pidfd_send_signal:"
+                              f"delay_exit={DELAY_US}"])
     started.expect("made")
     started.send(signal.SIGTERM)
     started.expect("ready")

@@ -90,7 +90,7 @@ def commit_of_source():
 def test_source_outside_git_knows_its_commit(tree, tmp_path):
     commit = commit_of_source()
     if not commit:
-        pytest.skip("NOT TESTED: needs git, as this clone's commit is known to no other")
+        pytest.skip("NOT TESTED: needs git, which alone knows the commit of a clone")
     for directory in tree, ROOT:
         build = tmp_path / directory.name
         make(directory, f"BUILD={build}")

@@ -252,7 +252,7 @@ def test_installed_without_a_network_it_runs_and_is_removed(
         prefix=no_network)
     program = directory / "bin/dumb-init"
     commit = (tree / "COMMIT").read_text()[:7]
-    if commit.startswith("$"):  # of a clone without git nobody knows it
+    if commit.startswith("$"):  # a clone without git: COMMIT is not filled in
         commit = "unknown"
     assert run(program, "--version") == \
         f"dumb-init v{VERSION}\nsource - git.{commit}\n"

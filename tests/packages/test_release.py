@@ -9,8 +9,8 @@ import pytest
 
 from contents import ROOT
 
-# What readelf says of each, and a bound on its size: 10 % above what it was when
-# this was written.
+# The words of readelf for each, and a bound on its size: less than 10 % above its
+# size when this was written.
 PROGRAMS = {
     "x86_64": ("ELF64", "little", "Advanced Micro Devices X86-64", 40 * 1024),
     "aarch64": ("ELF64", "little", "AArch64", 52 * 1024),
