@@ -162,6 +162,17 @@ def test_grace_sends_sigterm_to_a_process_started_while_it_is_forwarded(
         f"inject=kill:delay_exit={DELAY_US}"]) == [ONCE] * 4
 
 
+WITHOUT_NEWEST = ["unshare", "--mount", "sh", "-c",
+                  'mount -t tmpfs none /proc/sys && exec "$@"', "sh"]
+
+
+def test_grace_sends_no_second_sigterm_where_the_newest_pid_is_hidden(
+        start, helper, tmp_path, place):
+    """Then the times of the starts tell: in ticks, so that a late one may count."""
+    assert heard_under_grace(start, helper, tmp_path, [], "TERM", TERM, place=place,
+                             before=WITHOUT_NEWEST)[:2] == [ONCE] * 2
+
+
 # COMMAND lives until its input ends; a member of its group runs $1 at SIGTERM. The
 # sleeps are two ticks of /proc/PID/stat.
 CLEANS_UP = r"""
@@ -172,8 +183,6 @@ exit 3
 """
 CLEAN_UPS = {"child": '"$0"', "grandchild": '(:; "$0"; :)',
              "in a session of its own": 'setsid --wait "$0"'}
-WITHOUT_NEWEST = ["unshare", "--mount", "sh", "-c",
-                  'mount -t tmpfs none /proc/sys && exec "$@"', "sh"]
 
 
 @pytest.mark.parametrize("before", [[], WITHOUT_NEWEST], ids=["PIDs", "times"])
