@@ -3,7 +3,7 @@
 # make BUILD=DIR  everything into DIR
 # make demo       what it is for, as PID 1, before your eyes
 # make test       every test; installs what they need
-# make test-quick  in some seconds: the units, and behaviour of the musl build
+# make test-quick  in some 20 seconds: most units, some behaviour of the musl build
 # make test-busy  make test RUNS=10 times beside stress-ng; STRESS= beside nothing
 # make test-engines  Docker, Podman, containerd and runc, as root
 # make test-debians  make demo and make test on bare Debian systems, as root
@@ -58,7 +58,9 @@ SMALL = -Wl,--gc-sections -Wl,-z,noseparate-code
 
 SOURCES = $(wildcard src/*.c)
 OBJECTS = $(SOURCES:src/%.c=$(BUILD)/%.o)
-UNITS = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c))
+# But for SLOW_UNITS, if that is set.
+UNITS = $(filter-out $(SLOW_UNITS:%=$(BUILD)/unit/%),$(patsubst \
+	tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c)))
 HELPERS = $(patsubst tests/helpers/%.c,$(BUILD)/helpers/%,\
 	$(wildcard tests/helpers/*.c))
 C_FILES = $(wildcard src/*.[ch] tests/*/*.[ch] bench/*.[ch])
@@ -129,12 +131,12 @@ test:
 	@$(GLIBC) -s behaviour INITS="$(BOTH)"
 	@$(PACKAGE_TESTS) $(QUICK_TESTS)
 
-# While you work: without what is slow, and without the measurements.
+# While you work: without the slow tests and the measurements.
 test-quick:
 	@tools/need $(TEST_NEEDS)
 	@$(TINI_STATIC)
 	@$(MUSL) -s
-	@$(GLIBC) -s run-units
+	@$(GLIBC) -s run-units SLOW_UNITS=test_lifecycle_paths
 	@$(GLIBC) -s behaviour INITS=musl=$(BUILD)/musl/dumb-init \
 		PYTEST_ARGS="-m 'not slow and not cost' $(PYTEST_ARGS)"
 
