@@ -237,8 +237,12 @@ CROWD = """if True:
     import os, signal, sys
     gate, reporter, count = sys.argv[1:]
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    for _ in range(int(count)):
-        os.posix_spawn(gate, [gate, "0", gate], {})
+    try:
+        for _ in range(int(count)):
+            os.posix_spawn(gate, [gate, "0", gate], {})
+    except BlockingIOError:
+        print("refused", flush=True)
+        signal.pause()
     signal.signal(signal.SIGTERM, lambda signum, frame: os._exit(3))
     print("made", flush=True)
     os.posix_spawn(reporter, [reporter], {})
@@ -252,10 +256,13 @@ def cpu_ms(pid):
         return int(schedstat.read().split()[0]) / 1e6
 
 
+@pytest.mark.cost
 def test_grace_looks_at_10000_processes_in_100_ms_of_cpu_time(start, helper):
     started = start("-t", "60", "/usr/bin/python3", "-ISc", CROWD, helper("gate"),
                     helper("reporter"), str(MANY), place="pid1", stdin=subprocess.PIPE)
-    started.expect("made")
+    if started.expect("made|refused")[0] == b"refused":
+        os.kill(started.pid, signal.SIGKILL)  # or nobody else could start any
+        pytest.skip(f"NOT TESTED: needs {MANY} processes; fork(2) says EAGAIN")
     started.expect("ready")
     before = cpu_ms(started.pid)
     started.send(signal.SIGTERM)
