@@ -67,6 +67,14 @@ def status_field(pid, name):
     raise KeyError(name)
 
 
+def memory(pid):
+    """kB that are no file's: private, and in swap. Pages of a file do not count, as the
+    kernel takes them away, and reads them again, when it likes: smaps in proc(5)."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+        fields = {line.split()[0]: line.split()[1] for line in rollup}
+    return int(fields["Anonymous:"]) + int(fields["Swap:"])
+
+
 def waits_for_good(pid):
     text = pathlib.Path(f"/proc/{pid}/syscall").read_text()
     return re.match(WAITS_FOR_GOOD, text) is not None

@@ -10,6 +10,7 @@ import pytest
 
 from conftest import (children, end_tree, maps_other_users, state, status_field,
                       wait_until, waits_for_good)
+from watch import memory
 
 LOOK = """if True:
     import ctypes, os
@@ -64,13 +65,6 @@ def test_we_stay_open_to_debuggers_of_our_user(start, helper, mode):
     started.send(signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
     assert os.stat(f"/proc/{started.pid}/environ").st_gid == 12345
-
-
-def memory(pid):
-    """Resident memory in kB, but for pages of the file that others map too."""
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
-        fields = {line.split()[0]: line.split()[1] for line in rollup}
-    return int(fields["Rss:"])
 
 
 def pending(pid):

@@ -15,10 +15,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # For whoever imports this first, too.
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench")]
 
-from harness import children, numbers, processor_time
+from harness import children, processor_time
 import watch
 # Some of these are for the storms, which take them from here.
-from watch import (maps_other_users, state, status_field, wait_until,
+from watch import (maps_other_users, memory, state, status_field, wait_until,
                    waits_for_good)
 
 AS_PID_1 = [str(ROOT / "tools" / "in-pid-namespace")]
@@ -132,16 +132,14 @@ class Init:
         return self.errors.read().decode(errors="replace").strip()
 
     def footprint(self):
-        """What must not grow: kB of memory, open files, threads."""
-        fields = numbers(self.pid, "smaps_rollup")
-        private = fields["Private_Clean"] + fields["Private_Dirty"]
-        return {"memory": [fields["Rss"], private],
+        """All that must not grow: kB of memory, open files, threads."""
+        return {"memory": memory(self.pid),
                 "files": sorted(os.listdir(f"/proc/{self.pid}/fd")),
                 "threads": status_field(self.pid, "Threads")}
 
     def used(self):
-        """Processor time of the init and of COMMAND, in ns."""
-        return processor_time(self.pid), processor_time(self.command)
+        """Processor time of the init, in ns."""
+        return processor_time(self.pid)
 
     def expect_alone(self):
         """No zombie, and no orphan: COMMAND is the only child."""

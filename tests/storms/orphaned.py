@@ -1,5 +1,6 @@
-"""A million orphans: the last of them take no more memory, files and processor time
-than the first, and none stays a zombie. (bench/orphans.c)"""
+"""A million orphans: afterwards the init has no more memory and files than before, an
+orphan takes no more processor time than one of an init that has just begun, and none
+stays a zombie. (bench/orphans.c)"""
 
 from statistics import median
 
@@ -7,43 +8,48 @@ from arena import running
 
 NAME = "orphans"
 COUNT = 1_000_000
-PARTS = 10
-AT_ONCE = 1000  # at least
-# A busy machine makes all slower, that is COMMAND, too. So it is to COMMAND's that the
-# init's processor time is compared; for an orphan of the last part it may be so many
-# times that of the first.
-BOUND = 2
+AT_ONCE = 1000
+# The two inits take turns, so that a busy machine makes both slower.
+TURNS = 30
+BOUND = 1.5
 
 
-def make(init, count):
-    """Processor time of the init for each, in µs, and as a part of COMMAND's."""
+def make(init):
+    """AT_ONCE orphans. Returns the processor time of the init for each, in µs."""
     before = init.used()
-    init.ask(count)
+    init.ask(AT_ONCE)
     init.expect_alone()
-    ours, commands = (b - a for a, b in zip(before, init.used()))
-    return ours / count / 1000, ours / commands
+    return (init.used() - before) / AT_ONCE / 1000
+
+
+def begin(place):
+    return running([place.init, *place.helper("orphans")])
+
+
+def end(init):
+    init.popen.stdin.close()
+    status = init.popen.wait()
+    assert status == 0, f"status {status}, and COMMAND's was 0"
 
 
 def storm(place):
-    each = place.part(COUNT // PARTS, AT_ONCE * PARTS)
-    with running([place.init, *place.helper("orphans")]) as init:
-        init.hear()
-        make(init, AT_ONCE)
-        before = init.footprint()
-        costs = [[make(init, AT_ONCE) for _ in range(each // AT_ONCE)]
-                 for _ in range(PARTS)]
-        after = init.footprint()
-        init.popen.stdin.close()
-        status = init.popen.wait()
+    rounds = place.part(COUNT, 10 * AT_ONCE) // AT_ONCE
+    with begin(place) as old, begin(place) as new:
+        for init in (old, new):
+            init.hear()
+            make(init)
+        before = old.footprint()
+        for _ in range(rounds):
+            make(old)
+        costs = [(make(old), make(new)) for _ in range(TURNS)]
+        after = old.footprint()
+        end(old)
+        end(new)
     assert after == before, f"{before} has become {after}"
-    (first, first_part), (last, last_part) = (
-        [median(figures) for figures in zip(*part)] for part in (costs[0], costs[-1]))
-    compared = f"as a part of COMMAND's {first_part:.2f} and {last_part:.2f}"
-    assert last_part < BOUND * first_part, f"processor time for an orphan, {compared}"
-    assert status == 0, f"status {status}, and COMMAND's was 0"
-    made = each // AT_ONCE * AT_ONCE * PARTS
-    return {"orphans": made,
-            "memory, files": f"{after['memory'][0]} kB, {len(after['files'])}, "
-            "before and after",
-            "processor time for each": f"{first:.2f} µs in the first tenth, "
-            f"{last:.2f} µs in the last; {compared}"}
+    late, early = map(median, zip(*costs))
+    compared = f"{late:.2f} µs, and {early:.2f} µs in an init that has just begun"
+    assert late < BOUND * early, f"processor time for an orphan: {compared}"
+    return {"orphans": (1 + rounds + TURNS) * AT_ONCE,
+            "memory that is no file's, files": f"{after['memory']} kB, "
+            f"{len(after['files'])}, before and after",
+            "processor time for each": compared}
