@@ -38,7 +38,8 @@ FISHCOMPDIR = $(PREFIX)/share/fish/vendor_completions.d
 # nobody needs, 0.7 KB; RELRO 2 KB and a page of memory, for nothing, as musl
 # does not apply it to a static program; _FORTIFY_SOURCE nothing, as musl has
 # none. With glibc a static-pie costs 48 KB.
-CFLAGS ?= -Os -fno-stack-protector -fno-jump-tables \
+SIZE := $(shell $(CC) -Oz -E -x c /dev/null >/dev/null 2>&1 && echo -Oz || echo -Os)
+CFLAGS ?= $(SIZE) -fno-stack-protector -fno-jump-tables \
 	-fno-asynchronous-unwind-tables \
 	$(if $(findstring clang,$(CC)),,-fno-tree-sra)
 LDFLAGS ?= -static -s -Wl,-z,norelro

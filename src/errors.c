@@ -5,8 +5,8 @@
 #include "format.h"
 
 /*
- * Of execve, clone, kill, mmap, open, prctl and write, all (2), with those that
- * a seccomp(2) filter or a sandbox returns in their place.
+ * The errnos of execve, clone, kill, mmap, open, prctl and write, all (2), and
+ * those that seccomp(2) filters and sandboxes return.
  */
 static const struct {
 	int error;

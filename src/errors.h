@@ -1,13 +1,13 @@
 /*
- * What the errors of the few system calls that can fail us mean. Not by
- * strerror(3), whose table of all errors is a fourteenth of our file in musl.
+ * Texts of the errnos that our system calls can return. musl's strerror(3),
+ * with its table of all errnos, is 2.3 KB: the file would exceed 40 KiB.
  */
 #ifndef ERRORS_H
 #define ERRORS_H
 
 /*
- * For an errno: "Permission denied"; "error 999" for one that is not here,
- * which stays until the next such call.
+ * The text of an errno: "Permission denied"; or "error 999" for one that is not
+ * in the table, valid until the next call.
  */
 const char *errors_text(int error);
 

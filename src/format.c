@@ -1,4 +1,4 @@
-#include <stdbool.h>
+#include <string.h>
 
 #include "format.h"
 
@@ -8,13 +8,13 @@ struct output {
 	size_t room; /* without the NUL */
 };
 
-static void put(struct output *out, const char *text)
+static void append(struct output *out, const char *text)
 {
 	for (; *text != '\0' && out->length < out->room; text++)
 		out->text[out->length++] = *text;
 }
 
-static void put_unsigned(struct output *out, unsigned int value)
+static void append_unsigned(struct output *out, unsigned int value)
 {
 	char digits[sizeof("4294967295")];
 	char *digit = digits + sizeof(digits) - 1;
@@ -24,19 +24,19 @@ static void put_unsigned(struct output *out, unsigned int value)
 		*--digit = (char)('0' + value % 10);
 		value /= 10;
 	} while (value != 0);
-	put(out, digit);
+	append(out, digit);
 }
 
-static void put_int(struct output *out, int value)
+static void append_int(struct output *out, int value)
 {
 	/* The magnitude of INT_MIN fits an unsigned only. */
 	unsigned int magnitude = (unsigned int)value;
 
 	if (value < 0) {
-		put(out, "-");
+		append(out, "-");
 		magnitude = 0U - magnitude;
 	}
-	put_unsigned(out, magnitude);
+	append_unsigned(out, magnitude);
 }
 
 size_t format_list(char *out, size_t size, const char *format, va_list list)
@@ -45,18 +45,18 @@ size_t format_list(char *out, size_t size, const char *format, va_list list)
 
 	for (; *format != '\0'; format++) {
 		if (*format != '%') {
-			put(&output, (char[]){ *format, '\0' });
+			append(&output, (char[]){ *format, '\0' });
 			continue;
 		}
 		format++;
 		if (*format == 's')
-			put(&output, va_arg(list, const char *));
+			append(&output, va_arg(list, const char *));
 		else if (*format == 'd')
-			put_int(&output, va_arg(list, int));
+			append_int(&output, va_arg(list, int));
 		else if (*format == 'u')
-			put_unsigned(&output, va_arg(list, unsigned int));
+			append_unsigned(&output, va_arg(list, unsigned int));
 		else
-			put(&output, "%");
+			append(&output, "%");
 	}
 	out[output.length] = '\0';
 	return output.length;
@@ -71,4 +71,10 @@ size_t format_text(char *out, size_t size, const char *format, ...)
 	length = format_list(out, size, format, list);
 	va_end(list);
 	return length;
+}
+
+void format_copy(char *out, const char *text, size_t length)
+{
+	memcpy(out, text, length);
+	out[length] = '\0';
 }

@@ -1,4 +1,4 @@
-/* The part of printf(3) that our messages need: strings and small integers. */
+/* The part of printf(3) that our messages need: strings and integers. */
 #ifndef FORMAT_H
 #define FORMAT_H
 
@@ -6,15 +6,17 @@
 #include <stddef.h>
 
 /*
- * Writes the text that format describes to out, at most size bytes with the
- * NUL that always ends it; what does not fit is cut off. Knows %s, %d, %u and
- * %%. size: at least 1. Returns the length of what was written, without the
- * NUL.
+ * Writes text as printf(3) does, with %s, %d, %u and %% only. Cuts it to size
+ * bytes, at least 1, with the NUL that always ends it. Returns the length of
+ * the text that was written.
  */
 size_t format_text(char *out, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 size_t format_list(char *out, size_t size, const char *format, va_list list)
 	__attribute__((format(printf, 3, 0)));
+
+/* Copies length bytes of text to out, and adds a NUL. */
+void format_copy(char *out, const char *text, size_t length);
 
 #endif

@@ -1,20 +1,20 @@
 #include "lifecycle.h"
 
 enum {
-	STATUS_SIGNALED = 128, /* as shells count a death by signal */
+	STATUS_SIGNALED = 128, /* plus the signal's number, as in shells */
 };
 
-/* Requests to stop, unless --kill-after names another signal. */
+/* The stop requests, unless --kill-after names another signal. */
 #define STOP_REQUESTS                                                          \
 	(SIGNALS_BIT(SIGTERM) | SIGNALS_BIT(SIGINT) | SIGNALS_BIT(SIGQUIT))
 
-static const struct actions nothing = { .signum = 0 };
+static const struct actions nothing = { .outcome = OUTCOME_NONE };
 
 struct lifecycle lifecycle_start(const struct options *options)
 {
 	return (struct lifecycle){
 		.options = options,
-		.pass_held_at = LIFECYCLE_NEVER,
+		.delay_ends_at = LIFECYCLE_NEVER,
 		.kill_at = LIFECYCLE_NEVER,
 		.give_up_at = LIFECYCLE_NEVER,
 	};
@@ -27,14 +27,17 @@ static int64_t earlier(int64_t one, int64_t other)
 
 int64_t lifecycle_deadline(const struct lifecycle *lifecycle)
 {
-	return earlier(lifecycle->pass_held_at,
+	return earlier(lifecycle->delay_ends_at,
 		       earlier(lifecycle->kill_at, lifecycle->give_up_at));
 }
 
-/* Everything gets SIGKILL then, or before. */
-static void kill_by(struct lifecycle *lifecycle, int64_t time)
+/* Sets the time of the first SIGKILL, unless there is an earlier one. */
+static void kill_by(struct lifecycle *lifecycle, int64_t time, bool by_grace)
 {
-	lifecycle->kill_at = earlier(lifecycle->kill_at, time);
+	if (time >= lifecycle->kill_at)
+		return;
+	lifecycle->kill_at = time;
+	lifecycle->kill_by_grace = by_grace;
 }
 
 static bool is_in(signals_set set, int signum)
@@ -42,13 +45,13 @@ static bool is_in(signals_set set, int signum)
 	return signum > 0 && (set & SIGNALS_BIT(signum)) != 0;
 }
 
-static bool in_job_stop(int signum)
+static bool is_job_stop(int signum)
 {
 	return is_in(SIGNALS_JOB_STOP, signum);
 }
 
-/* The signal that is sent for one that arrived; 0 when that is dropped. */
-static int rewritten(const struct options *options, int signum, bool caught)
+/* The signal to send for one that arrived; 0: drop it. */
+static int rewrite(const struct options *options, int signum, bool caught)
 {
 	int to = options->rewrites.to[signum];
 
@@ -57,43 +60,46 @@ static int rewritten(const struct options *options, int signum, bool caught)
 	if (to != REWRITE_UNSET)
 		return to;
 	/*
-	 * COMMAND's group is orphaned, as no process in its session is a parent
-	 * of it: the kernel does not let these stop it, setpgid(2).
+	 * COMMAND's group is an orphaned process group, since no parent of its
+	 * processes is in the same session. The kernel does not let these
+	 * signals stop it (setpgid(2)), but SIGSTOP does.
 	 */
-	if (options->mode == MODE_SESSION && in_job_stop(signum) && !caught)
+	if (options->mode == MODE_SESSION && is_job_stop(signum) && !caught)
 		return SIGSTOP;
 	return signum;
 }
 
-/* Whether COMMAND has a process group of its own. */
-static bool leads_group(const struct options *options)
+static bool command_leads_group(const struct options *options)
 {
 	return options->mode == MODE_SESSION || options->mode == MODE_GROUP;
 }
 
-/* COMMAND has exited, or the pause that is in its place; status is set. */
-static struct actions end(struct lifecycle *lifecycle, int64_t now)
+/* COMMAND has exited or the pause has ended, and lifecycle->status is set. */
+static struct actions command_exited(struct lifecycle *lifecycle, int64_t now)
 {
 	const struct options *options = lifecycle->options;
 	const bool grace = options->grace_ms != DURATION_NONE;
 	struct actions actions = nothing;
 
-	lifecycle->phase = grace || options->wait_all ? PHASE_LEFT : PHASE_OVER;
-	actions.take_terminal_back =
-		options->mode == MODE_GROUP || (options->mode == MODE_SESSION &&
-						lifecycle->phase == PHASE_LEFT);
+	lifecycle->phase =
+		grace || options->wait_all ? PHASE_WAITING : PHASE_OVER;
+	actions.take_terminal = options->mode == MODE_GROUP ||
+				(options->mode == MODE_SESSION &&
+				 lifecycle->phase == PHASE_WAITING);
 	if (grace) {
-		lifecycle->pass_held_at = LIFECYCLE_NEVER;
-		kill_by(lifecycle, now + options->grace_ms * SIGNALS_MS);
+		lifecycle->delay_ends_at = LIFECYCLE_NEVER;
+		kill_by(lifecycle, now + options->grace_ms * NUMBERS_MS, true);
+		actions.outcome = OUTCOME_TERMINATE;
 		actions.signum = SIGTERM;
-		actions.target = TARGET_EVERYTHING;
+		actions.target = TARGET_ALL;
 		actions.wake = true;
-	} else if (!options->wait_all && leads_group(options) &&
+	} else if (!options->wait_all && command_leads_group(options) &&
 		   options->target != TARGET_COMMAND) {
+		actions.outcome = OUTCOME_TERMINATE;
 		actions.signum = SIGTERM;
 		actions.target = TARGET_GROUP;
 	}
-	/* --kill-after has fired: a newer process gets no grace either. */
+	/* --kill-after has expired: newer processes get no grace either. */
 	if (lifecycle->killed) {
 		lifecycle->kill_at = now;
 		lifecycle->give_up_at = LIFECYCLE_NEVER;
@@ -101,22 +107,22 @@ static struct actions end(struct lifecycle *lifecycle, int64_t now)
 	return actions;
 }
 
-/* There is no COMMAND: of a signal only the end of the pause follows. */
-static struct actions pause_signalled(struct lifecycle *lifecycle, int signum,
+/* In a pause there is no COMMAND: a signal ends the pause or is dropped. */
+static struct actions signal_in_pause(struct lifecycle *lifecycle, int signum,
 				      int to, int64_t now)
 {
-	struct actions actions = nothing;
+	struct actions actions = { .outcome = OUTCOME_DROPPED };
 
 	if (to == SIGTERM || to == SIGINT) {
-		actions = end(lifecycle, now);
-		actions.end_pause = true;
+		actions = command_exited(lifecycle, now);
+		actions.outcome = OUTCOME_PAUSE_ENDED;
 	}
-	if (in_job_stop(signum) && !lifecycle->is_pid_1)
+	if (is_job_stop(signum) && !lifecycle->is_pid_1)
 		actions.suspend = signum;
 	return actions;
 }
 
-/* Whether a signal that arrived as signum, and is sent as `to`, is one. */
+/* Whether the signal that arrived as signum and is sent as `to` is one. */
 static bool is_stop_request(const struct lifecycle *lifecycle, int signum,
 			    int to)
 {
@@ -124,14 +130,14 @@ static bool is_stop_request(const struct lifecycle *lifecycle, int signum,
 
 	if (options->kill_after_signal != 0)
 		return signum == options->kill_after_signal;
-	/* A pause drops all but these two. */
+	/* A pause drops all signals except these two. */
 	if (lifecycle->phase == PHASE_RUNNING && options->mode == MODE_PAUSE)
 		return to == SIGTERM || to == SIGINT;
 	return to != 0 &&
 	       (is_in(STOP_REQUESTS, signum) || is_in(STOP_REQUESTS, to));
 }
 
-/* Keeps whether COMMAND is stopped by what it was sent. */
+/* Keeps whether COMMAND is stopped by the signals that it was sent. */
 static void note_sent(struct lifecycle *lifecycle, int signum, bool caught,
 		      bool wake)
 {
@@ -144,34 +150,35 @@ static void note_sent(struct lifecycle *lifecycle, int signum, bool caught,
 }
 
 /*
- * What stops COMMAND stops us, so that a shell notices. First the terminal is
- * ours again: a shell or another dumb-init above us looks who has it.
+ * We stop when COMMAND stops, so that the shell notices. First we take the
+ * terminal: the shell, or a dumb-init above us, looks at its owner.
  */
 static void stop_with_command(struct lifecycle *lifecycle,
 			      struct actions *actions, int signum,
-			      enum terminal_place place)
+			      enum terminal_owner owner)
 {
-	lifecycle->lent = place == TERMINAL_LENT;
+	lifecycle->had_terminal = owner == TERMINAL_COMMANDS;
 	if (lifecycle->is_pid_1)
 		return; /* the kernel would not stop us */
-	actions->take_terminal_back = lifecycle->lent;
+	actions->take_terminal = lifecycle->had_terminal;
 	actions->suspend = signum;
 }
 
-static struct actions pass_on(struct lifecycle *lifecycle,
-			      const struct event *event, int signum,
-			      int64_t now)
+static struct actions forward_signal(struct lifecycle *lifecycle,
+				     const struct event *event, int signum,
+				     int64_t now)
 {
 	const struct options *options = lifecycle->options;
 	const bool running = lifecycle->phase == PHASE_RUNNING;
-	const int to = rewritten(options, signum, event->caught);
+	const int to = rewrite(options, signum, event->caught);
 	struct actions actions = {
-		.lend_terminal = running && signum == SIGCONT &&
+		.outcome = to == 0 ? OUTCOME_DROPPED : OUTCOME_FORWARDED,
+		.give_terminal = running && signum == SIGCONT &&
 				 options->mode == MODE_GROUP,
-		/* A job in the background of a script has another stdin. */
-		.only_on_stdin = !lifecycle->lent,
+		/* A script's background job has another stdin. */
+		.stdin_only = !lifecycle->had_terminal,
 		.signum = to,
-		.target = running ? options->target : TARGET_EVERYTHING,
+		.target = running ? options->target : TARGET_ALL,
 		/* No shell continues the COMMAND of PID 1. */
 		.wake = running && lifecycle->is_pid_1 && lifecycle->stopped &&
 			to != 0 &&
@@ -180,42 +187,36 @@ static struct actions pass_on(struct lifecycle *lifecycle,
 	};
 
 	if (running && options->mode == MODE_PAUSE)
-		return pause_signalled(lifecycle, signum, to, now);
+		return signal_in_pause(lifecycle, signum, to, now);
 	note_sent(lifecycle, to, event->caught, actions.wake);
-	if (in_job_stop(signum))
+	if (is_job_stop(signum))
 		stop_with_command(lifecycle, &actions, signum,
-				  running ? event->place : TERMINAL_NONE);
+				  running ? event->owner : TERMINAL_NONE);
 	return actions;
 }
 
-static bool is_held(const struct lifecycle *lifecycle)
+static struct actions forward_delayed(struct lifecycle *lifecycle,
+				      const struct event *event, int64_t now)
 {
-	return lifecycle->pass_held_at != LIFECYCLE_NEVER;
-}
+	struct actions actions = forward_signal(
+		lifecycle, event, lifecycle->options->delay_signal, now);
 
-/* Forwards the signal that was held back. */
-static struct actions release(struct lifecycle *lifecycle,
-			      const struct event *event, int64_t now)
-{
-	struct actions actions =
-		pass_on(lifecycle, event, lifecycle->options->delayed, now);
-
-	actions.release = true;
-	lifecycle->pass_held_at = LIFECYCLE_NEVER;
+	actions.delay_ended = true;
+	lifecycle->delay_ends_at = LIFECYCLE_NEVER;
 	return actions;
 }
 
-static bool is_to_be_held(const struct lifecycle *lifecycle)
+/* Whether --delay applies. In the grace period there is no COMMAND to spare. */
+static bool can_delay(const struct lifecycle *lifecycle)
 {
 	const struct options *options = lifecycle->options;
 
-	/* In the grace period there is no COMMAND to spare any more. */
-	return rewritten(options, options->delayed, false) != 0 &&
+	return rewrite(options, options->delay_signal, false) != 0 &&
 	       (lifecycle->phase == PHASE_RUNNING ||
 		options->grace_ms == DURATION_NONE);
 }
 
-/* --kill-after: everything gets SIGKILL so long after the first request. */
+/* Starts the time of --kill-after at the first stop request. */
 static void note_stop_request(struct lifecycle *lifecycle, int signum,
 			      int64_t now)
 {
@@ -224,67 +225,67 @@ static void note_stop_request(struct lifecycle *lifecycle, int signum,
 	if (options->kill_after_ms == DURATION_NONE ||
 	    lifecycle->stop_requested ||
 	    !is_stop_request(lifecycle, signum,
-			     rewritten(options, signum, false)))
+			     rewrite(options, signum, false)))
 		return;
 	lifecycle->stop_requested = true;
-	kill_by(lifecycle, now + options->kill_after_ms * SIGNALS_MS);
+	kill_by(lifecycle, now + options->kill_after_ms * NUMBERS_MS, false);
 }
 
 static struct actions signal_arrived(struct lifecycle *lifecycle,
 				     const struct event *event, int64_t now)
 {
 	const struct options *options = lifecycle->options;
+	const int signum = event->signum;
 
-	note_stop_request(lifecycle, event->signum, now);
+	note_stop_request(lifecycle, signum, now);
 	if (event->reached_command && lifecycle->phase == PHASE_RUNNING) {
-		struct actions actions = nothing;
+		struct actions actions = { .outcome = OUTCOME_ALREADY_SENT };
 
-		if (in_job_stop(event->signum) && !lifecycle->is_pid_1)
-			actions.suspend = event->signum;
+		if (is_job_stop(signum) && !lifecycle->is_pid_1)
+			actions.suspend = signum;
 		return actions;
 	}
-	if (event->signum == options->delayed) {
-		if (is_held(lifecycle))
-			return release(lifecycle, event, now);
-		if (is_to_be_held(lifecycle)) {
-			lifecycle->pass_held_at =
-				now + options->delay_ms * SIGNALS_MS;
-			return (struct actions){ .hold = true };
-		}
-	}
-	return pass_on(lifecycle, event, event->signum, now);
+	if (signum != options->delay_signal)
+		return forward_signal(lifecycle, event, signum, now);
+	if (lifecycle->delay_ends_at != LIFECYCLE_NEVER)
+		return forward_delayed(lifecycle, event, now);
+	if (!can_delay(lifecycle))
+		return forward_signal(lifecycle, event, signum, now);
+	lifecycle->delay_ends_at = now + options->delay_ms * NUMBERS_MS;
+	return (struct actions){ .outcome = OUTCOME_DELAYED };
 }
 
 /*
- * In a group of its own COMMAND stops without us, and a shell that we are a job
- * of does not see it. So stop as well, if it wanted the terminal or has it. But
- * if our own group is in the foreground (fg), COMMAND only lacks the terminal.
+ * In group mode COMMAND stops without us, and the shell that we are a job of
+ * does not see it. So we stop as well, if COMMAND wanted the terminal or has
+ * it. But if our own group is in the foreground (after fg), COMMAND only lacks
+ * the terminal: it gets that and continues.
  *
- * The terminal would have stopped our group too if COMMAND were in it: the
- * script that runs us, the rest of a pipeline.
+ * If COMMAND were in our group, the terminal would have stopped all of that
+ * group: the script that runs us, the rest of a pipeline.
  */
 static struct actions command_stopped(struct lifecycle *lifecycle,
 				      const struct event *event)
 {
-	const bool job_stop = in_job_stop(event->signum);
+	const bool job_stop = is_job_stop(event->signum);
 	const bool wants_terminal =
 		event->signum == SIGTTIN || event->signum == SIGTTOU;
 	struct actions actions = nothing;
 
-	if (job_stop && event->place == TERMINAL_OURS) {
-		lifecycle->lent = true;
-		return (struct actions){ .lend_terminal = true,
+	if (job_stop && event->owner == TERMINAL_OURS) {
+		lifecycle->had_terminal = true;
+		return (struct actions){ .give_terminal = true,
 					 .signum = SIGCONT,
 					 .target = TARGET_GROUP };
 	}
-	if (event->place == TERMINAL_LENT ||
-	    (job_stop && event->place == TERMINAL_AWAY)) {
+	if (event->owner == TERMINAL_COMMANDS ||
+	    (job_stop && event->owner == TERMINAL_OTHER)) {
 		stop_with_command(lifecycle, &actions,
 				  job_stop ? event->signum : SIGTSTP,
-				  event->place);
+				  event->owner);
 		actions.suspend_group =
 			actions.suspend != 0 &&
-			(event->place == TERMINAL_LENT || wants_terminal);
+			(event->owner == TERMINAL_COMMANDS || wants_terminal);
 	}
 	return actions;
 }
@@ -302,8 +303,8 @@ static int exit_status(const struct options *options, const struct event *event)
 }
 
 /*
- * SIGKILL does not end all processes: one may be stuck in the kernel, or we may
- * not be permitted to kill it. It does not hold us for ever.
+ * A process survived SIGKILL: it is stuck in the kernel, or we may not signal
+ * it. It must not delay our exit for ever.
  */
 static struct actions give_up(struct lifecycle *lifecycle)
 {
@@ -311,32 +312,35 @@ static struct actions give_up(struct lifecycle *lifecycle)
 		lifecycle->status = map_status(lifecycle->options,
 					       STATUS_SIGNALED + SIGKILL);
 	lifecycle->phase = PHASE_OVER;
-	return (struct actions){ .give_up = true };
+	return (struct actions){ .outcome = OUTCOME_GAVE_UP };
 }
 
 /*
- * SIGKILL for everything. When COMMAND has exited it is sent again and again,
- * to catch the processes that were just being started.
+ * SIGKILL for all processes. After COMMAND's exit it is repeated, to catch
+ * processes that were being created meanwhile.
  */
-static struct actions time_is_up(struct lifecycle *lifecycle, int64_t now)
+static struct actions kill_all(struct lifecycle *lifecycle, int64_t now)
 {
 	const bool first = !lifecycle->killed;
+	struct actions actions = { .signum = SIGKILL, .target = TARGET_ALL };
 
 	if (now >= lifecycle->give_up_at)
 		return give_up(lifecycle);
+	if (first)
+		actions.outcome = lifecycle->kill_by_grace
+					  ? OUTCOME_GRACE_EXPIRED
+					  : OUTCOME_KILL_AFTER_EXPIRED;
 	lifecycle->killed = true;
 	lifecycle->kill_at = LIFECYCLE_NEVER;
 	if (lifecycle->phase == PHASE_RUNNING) {
 		lifecycle->give_up_at = now + LIFECYCLE_GIVE_UP_LATE;
-	} else {
-		lifecycle->kill_at = now + LIFECYCLE_KILL_AGAIN;
-		/* To find them all for the first may have taken its time. */
-		if (!first && lifecycle->give_up_at == LIFECYCLE_NEVER)
-			lifecycle->give_up_at = now + LIFECYCLE_GIVE_UP;
+		return actions;
 	}
-	return (struct actions){ .signum = SIGKILL,
-				 .target = TARGET_EVERYTHING,
-				 .last_resort = first };
+	lifecycle->kill_at = now + LIFECYCLE_KILL_AGAIN;
+	/* Counted from the second: to find all processes takes time, too. */
+	if (!first && lifecycle->give_up_at == LIFECYCLE_NEVER)
+		lifecycle->give_up_at = now + LIFECYCLE_GIVE_UP;
+	return actions;
 }
 
 struct actions lifecycle_step(struct lifecycle *lifecycle,
@@ -347,20 +351,20 @@ struct actions lifecycle_step(struct lifecycle *lifecycle,
 		return signal_arrived(lifecycle, event, now);
 	case EVENT_COMMAND_STOPPED:
 		return command_stopped(lifecycle, event);
-	case EVENT_COMMAND_ENDED:
+	case EVENT_COMMAND_EXITED:
 		lifecycle->status = exit_status(lifecycle->options, event);
-		return end(lifecycle, now);
-	case EVENT_NOT_STARTED:
+		return command_exited(lifecycle, now);
+	case EVENT_EXEC_FAILED:
 		lifecycle->status = event->status;
 		lifecycle->phase = PHASE_OVER;
 		return nothing;
-	case EVENT_NOTHING_LEFT:
+	case EVENT_ALL_EXITED:
 		lifecycle->phase = PHASE_OVER;
 		return nothing;
 	case EVENT_DEADLINE:
-		if (now >= lifecycle->pass_held_at)
-			return release(lifecycle, event, now);
-		return time_is_up(lifecycle, now);
+		if (now >= lifecycle->delay_ends_at)
+			return forward_delayed(lifecycle, event, now);
+		return kill_all(lifecycle, now);
 	}
 	return nothing;
 }

@@ -1,6 +1,7 @@
 /*
- * The decisions, without a system call: what happened goes in, what to do
- * comes out. supervise.c feeds it and carries out what it says.
+ * The decisions, without system calls: an event goes in, and the actions that
+ * follow from it come out. supervise.c feeds in the events and carries out the
+ * actions.
  */
 #ifndef LIFECYCLE_H
 #define LIFECYCLE_H
@@ -11,80 +12,97 @@
 #define LIFECYCLE_NEVER INT64_MAX
 
 /*
- * From one SIGKILL to the next when COMMAND has exited, and from the second to
- * our exit; and from a SIGKILL for COMMAND to our exit; in ns.
+ * In ns: the interval of the SIGKILLs that are sent after COMMAND's exit; the
+ * time from the second of them to our exit; and the time from a SIGKILL for a
+ * running COMMAND to our exit.
  */
-#define LIFECYCLE_KILL_AGAIN   (20 * SIGNALS_MS)
-#define LIFECYCLE_GIVE_UP      (980 * SIGNALS_MS)
-#define LIFECYCLE_GIVE_UP_LATE (1000 * SIGNALS_MS)
+#define LIFECYCLE_KILL_AGAIN   (20 * NUMBERS_MS)
+#define LIFECYCLE_GIVE_UP      (980 * NUMBERS_MS)
+#define LIFECYCLE_GIVE_UP_LATE (1000 * NUMBERS_MS)
 
-/* Times are in nanoseconds, of a clock that is not set, and may be NEVER. */
+/* Times are in ns of CLOCK_MONOTONIC; each may be LIFECYCLE_NEVER. */
 struct lifecycle {
 	const struct options *options;
-	bool is_pid_1; /* we are, and the kernel does not stop us */
+	bool is_pid_1; /* the kernel does not let us stop */
 	enum phase {
-		PHASE_RUNNING, /* COMMAND is */
-		PHASE_LEFT,    /* COMMAND has exited, other processes remain */
-		PHASE_OVER,    /* we exit, with status */
+		PHASE_RUNNING, /* COMMAND runs, or the pause lasts */
+		PHASE_WAITING, /* COMMAND has exited, other processes remain */
+		PHASE_OVER,    /* we exit with status */
 	} phase;
 	int status;
-	int64_t pass_held_at; /* NEVER: options->delayed is not held back */
-	bool stop_requested;  /* for the first time, that is */
-	bool killed;          /* everything got SIGKILL */
-	bool stopped; /* COMMAND got a stop signal, and no SIGCONT since */
-	bool lent;    /* COMMAND had the terminal when it last stopped */
+	int64_t delay_ends_at; /* NEVER: no delayed signal waits */
+	bool stop_requested;   /* the first stop request has arrived */
+	bool killed;           /* all processes were sent SIGKILL */
+	bool stopped; /* COMMAND was sent a stop signal, and no SIGCONT since */
+	bool had_terminal; /* COMMAND, when it last stopped */
 	int64_t kill_at;
+	bool kill_by_grace; /* kill_at comes from --grace, not --kill-after */
 	int64_t give_up_at;
 };
 
 struct event {
 	enum {
-		EVENT_SIGNAL,          /* signum arrived, not SIGCHLD */
+		EVENT_SIGNAL,          /* signum arrived; not SIGCHLD */
 		EVENT_COMMAND_STOPPED, /* by signum */
-		EVENT_COMMAND_ENDED,   /* cause and status say how */
-		EVENT_NOT_STARTED,     /* its program: exit with status */
-		EVENT_NOTHING_LEFT,    /* neither COMMAND nor others */
-		EVENT_DEADLINE,        /* it has come, lifecycle_deadline */
+		EVENT_COMMAND_EXITED,  /* cause and status say how */
+		EVENT_EXEC_FAILED,     /* COMMAND's; exit with status */
+		EVENT_ALL_EXITED,      /* COMMAND and all other processes */
+		EVENT_DEADLINE,        /* lifecycle_deadline has passed */
 	} kind;
 	int signum;
-	/* COMMAND has it already: the terminal sent it to our whole group. */
+	/* The terminal sent the signal to our group, and COMMAND is in it. */
 	bool reached_command;
 	/* COMMAND handles the job stop signal that would be forwarded. */
 	bool caught;
-	/* The owner of the terminal, for a job stop signal in group mode. */
-	enum terminal_place place;
+	/* Of the terminal, for a job stop signal in group mode. */
+	enum terminal_owner owner;
 	int cause;  /* CLD_EXITED, CLD_KILLED or CLD_DUMPED, waitid(2) */
-	int status; /* its exit status, or the signal that killed it */
+	int status; /* the exit status, or the signal that killed COMMAND */
+};
+
+/* The effect of an event, for the messages and for the delayed signal. */
+enum outcome {
+	OUTCOME_NONE,          /* nothing to tell */
+	OUTCOME_FORWARDED,     /* the signal that arrived, as signum */
+	OUTCOME_DROPPED,       /* the signal that arrived */
+	OUTCOME_ALREADY_SENT,  /* to COMMAND, by the terminal */
+	OUTCOME_DELAYED,       /* keep the siginfo of the signal that arrived */
+	OUTCOME_PAUSE_ENDED,   /* by the signal that arrived */
+	OUTCOME_TERMINATE,     /* COMMAND has exited: SIGTERM to the target */
+	OUTCOME_GRACE_EXPIRED, /* first SIGKILL, by --grace */
+	OUTCOME_KILL_AFTER_EXPIRED, /* first SIGKILL, by --kill-after */
+	OUTCOME_GAVE_UP,            /* some process survived SIGKILL */
 };
 
 /* To be carried out in this order. */
 struct actions {
-	bool hold;      /* keep what came with this signal */
-	bool release;   /* signum is for the one that was kept */
-	bool end_pause; /* the signal that arrived did, and is used up */
-	/* Bring COMMAND's group into the foreground, if we are there ... */
-	bool lend_terminal;
-	bool only_on_stdin;      /* ... and if the terminal is our stdin */
-	bool take_terminal_back; /* from COMMAND */
-	int signum;              /* to send to the target; 0 for none */
+	enum outcome outcome;
+	bool delay_ended; /* the outcome is that of the delayed signal */
+	/* Bring COMMAND's group into the foreground if ours is there; with
+	 * stdin_only, only if the terminal is our stdin. */
+	bool give_terminal;
+	bool stdin_only;
+	bool take_terminal; /* back from COMMAND's group */
+	int signum;         /* to send to target; 0: none */
 	enum target target;
-	bool wake;        /* send SIGCONT to it, too */
-	bool last_resort; /* this SIGKILL is the first */
-	bool give_up;     /* on processes that SIGKILL does not end */
-	int suspend; /* stop ourselves by this signal until SIGCONT; or 0 */
-	bool suspend_group; /* and send it to our whole process group */
+	bool wake;          /* send SIGCONT after it */
+	int suspend;        /* stop ourselves by this signal; 0: do not */
+	bool suspend_group; /* send it to our whole process group */
 };
 
-/* COMMAND runs. If we are PID 1 is_pid_1 must be set before the first event. */
+/*
+ * The state when COMMAND has been started. If we are PID 1 the caller sets
+ * is_pid_1 before the first event.
+ */
 struct lifecycle lifecycle_start(const struct options *options);
 
 /*
- * When the next deadline is; NEVER if there is none. It may have passed; then
+ * The time of the next deadline, or LIFECYCLE_NEVER. When it has passed,
  * EVENT_DEADLINE is due.
  */
 int64_t lifecycle_deadline(const struct lifecycle *lifecycle);
 
-/* Takes an event in, which happens now, and says what to do about it. */
+/* Takes an event that happens at time now (ns) and returns its actions. */
 struct actions lifecycle_step(struct lifecycle *lifecycle,
 			      const struct event *event, int64_t now);
 

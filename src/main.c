@@ -1,25 +1,24 @@
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "delivery.h"
 #include "errors.h"
 #include "log.h"
 #include "options.h"
-#include "signals.h"
 #include "spawn.h"
 #include "supervise.h"
 
 int main(int argc, char **argv)
 {
-	/* Not on the stack: a page of that, once touched, stays resident. */
+	/* Static: a page of stack, once touched, would stay resident. */
 	static struct inherited inherited;
 	static struct options options;
 	static struct start start;
 	pid_t command;
 	int status;
 
-	/* First of all: PID 1 loses a signal that is not blocked. */
-	if (!signals_take_over(&inherited)) {
+	/* First: the kernel discards a signal for PID 1 that is not blocked. */
+	if (!delivery_block_all(&inherited)) {
 		log_error("cannot block signals: %s", errors_text(errno));
 		return EXIT_FAILURE;
 	}
@@ -27,7 +26,7 @@ int main(int argc, char **argv)
 	if (status != OPTIONS_RUN)
 		return status;
 	log_set_level(options.level);
-	log_set_file(options.termination_log);
+	log_set_reason_file(options.termination_log);
 	command = spawn(&start, &options, &inherited);
 	if (command == SPAWN_FAILED)
 		return EXIT_FAILURE;

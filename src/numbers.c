@@ -5,7 +5,7 @@
 
 #include "numbers.h"
 
-/* What rt_sigtimedwait(2) can wait, with a time_t of 32 bits too. */
+/* The longest timeout of rt_sigtimedwait(2) with a 32-bit time_t. */
 #define DURATION_MAX (INT64_C(1000) * INT_MAX)
 
 static const struct {
@@ -39,7 +39,7 @@ int numbers_parse(const char *text, int max)
 	return *end == '\0' ? (int)number : NUMBERS_NONE;
 }
 
-/* 0 if there is none. */
+/* Milliseconds of a unit; 0 if text is none. */
 static int64_t parse_unit(const char *text)
 {
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
@@ -59,7 +59,7 @@ int64_t numbers_duration(const char *text)
 	if (whole == NUMBERS_NONE || (*end == '.' && !is_digit(end[1])))
 		return NUMBERS_NONE;
 	if (*end == '.') {
-		/* Behind the ninth place it is less than 1 ms, of hours too. */
+		/* After the ninth place, even hours are less than 1 ms. */
 		for (end++; is_digit(*end); end++) {
 			if (of == 1000000000)
 				continue;

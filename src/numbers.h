@@ -1,28 +1,30 @@
-/* Numbers and durations as people write them, read strictly. */
+/* Parses numbers and durations, strictly. */
 #ifndef NUMBERS_H
 #define NUMBERS_H
 
 #include <stdint.h>
+
+#define NUMBERS_MS INT64_C(1000000) /* a millisecond in ns */
 
 enum {
 	NUMBERS_NONE = -1,
 };
 
 /*
- * The number that the decimal digits at the beginning of text make, at most
- * max; NUMBERS_NONE if there is none, or it is greater. Sets end behind what
- * was read. max: at most INT64_MAX / 16.
+ * The number of the decimal digits at the beginning of text, at most max;
+ * NUMBERS_NONE if there are none, or the number is greater. Sets end to the
+ * first character after the digits that were read. max: at most INT64_MAX / 16.
  */
 int64_t numbers_digits(const char *text, int64_t max, const char **end);
 
-/* Decimal digits and nothing else, at most max; NUMBERS_NONE otherwise. */
+/* The number that text is, in decimal, at most max; otherwise NUMBERS_NONE. */
 int numbers_parse(const char *text, int max);
 
 /*
- * Milliseconds for a decimal number of seconds ("10", "0.5"), or of what its
- * unit says: ms, s, m or h ("500ms", "1.5h"). A part of a millisecond counts as
- * a whole one; digits behind the ninth decimal place do not count. NUMBERS_NONE
- * for anything else, and for more seconds than an int can count.
+ * Milliseconds of a duration: a decimal number with an optional unit, ms, s
+ * (the default), m or h: "10", "0.5", "500ms", "1.5h". Rounded up to a
+ * millisecond; digits after the ninth decimal place do not count. NUMBERS_NONE
+ * for any other text, and for more than INT_MAX seconds.
  */
 int64_t numbers_duration(const char *text);
 

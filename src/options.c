@@ -5,101 +5,146 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "delivery.h"
 #include "errors.h"
 #include "format.h"
 #include "license.h"
-#include "names.h"
 #include "options.h"
 
+/* The name that dumb-init was started under decides on the defaults. */
+struct name {
+	char text[sizeof("docker-init")]; /* no name is longer */
+	enum mode mode;
+	enum target target;
+	bool heeds_tini_variables;
+	const char *version; /* what --version prints */
+};
+
+/* dockerd parses this, and requires " - git." and a commit. */
+static const char tini_version[] =
+	"tini version " VERSION " - git." COMMIT "\n";
+
+/* The first stands for every name that is not here. */
+static const struct name names[] = {
+	{ "dumb-init", MODE_SESSION, TARGET_GROUP, false,
+	  "dumb-init v" VERSION "\nsource - git." COMMIT "\n" },
+	{ "docker-init", MODE_GROUP, TARGET_COMMAND, true, tini_version },
+	{ "podman-init", MODE_GROUP, TARGET_COMMAND, true, tini_version },
+	{ "tini", MODE_GROUP, TARGET_COMMAND, true, tini_version },
+	{ "tini-static", MODE_GROUP, TARGET_COMMAND, true, tini_version },
+	{ "catatonit", MODE_GROUP, TARGET_COMMAND, true, tini_version },
+};
+
+/* path: argv[0], or any other path. */
+static const struct name *find_own_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *text = slash ? slash + 1 : path;
+
+	if (*text == '-') /* a login shell's */
+		text++;
+	for (size_t i = 1; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i].text) == 0)
+			return &names[i];
+	}
+	return &names[0];
+}
+
 enum {
-	TERMINATION_LOG = 1, /* in place of a letter, for it has none */
+	TERMINATION_LOG = 1, /* for a letter, which this option does not have */
 };
 
 static const char a_duration[] = "a duration such as 10, 0.5, 500ms or 2m";
 
-/* Parsing and --help both come from here. */
+/* For both parsing and --help. */
 static const struct row {
 	char letter;   /* or TERMINATION_LOG */
-	char excludes; /* the letter of another that goes not with it */
+	char excludes; /* the letter of an option that it conflicts with */
 	const char *name;
-	const char *argument; /* NULL: it takes none; "[=": it may be absent */
-	const char *wants;    /* what the argument has to be */
+	const char *argument; /* NULL: none; begins with "[=": optional */
+	const char *expected; /* the argument, for error messages */
 	const char *help;
 } rows[] = {
 	{ 'c', 'g', "single-child", NULL, NULL,
 	  "no new session; signals go to COMMAND alone" },
 	{ 'g', 'c', "process-group", NULL, NULL,
-	  "a new group, no new session; it gets signals" },
+	  "new process group, no new session" },
 	{ 'a', '-', "all", NULL, NULL, "signals go to all processes" },
-	{ 'r', '-', "rewrite", "FROM:TO", "two signals FROM:TO",
-	  "pass TO on instead of FROM; 0 drops it (+)" },
-	{ 'd', '-', "delay", "SIG:DURATION", "a signal and a duration, TERM:5s",
-	  "pass SIG on that late, or at a second SIG" },
+	{ 'r', '-', "rewrite", "FROM:TO", "FROM:TO, two signals, or TO 0",
+	  "forward TO instead of FROM; 0 drops it (+)" },
+	{ 'd', '-', "delay", "SIG:DURATION",
+	  "a signal and a duration, such as TERM:5s",
+	  "forward SIG later, or at a second SIG" },
 	{ 't', 'W', "grace", "DURATION", a_duration,
-	  "SIGTERM to the rest, SIGKILL that much later" },
+	  "SIGTERM after COMMAND's exit, then SIGKILL" },
 	{ 'k', '-', "kill-after", "[SIG:]DURATION",
-	  "a duration such as 10, or a signal and one, WINCH:10",
-	  "SIGKILL that long after SIG (TERM,INT,QUIT)" },
+	  "a duration, or a signal and a duration, such as 10 or WINCH:10",
+	  "SIGKILL after a stop request (or SIG)" },
 	{ 'W', 't', "wait-all", NULL, NULL,
-	  "stay until the rest has ended too" },
-	{ 'e', '-', "map-exit", "FROM[:TO]", "a status or two, 0 to 255",
-	  "end with TO, or 0, instead of FROM (+)" },
+	  "wait until all processes have exited" },
+	{ 'e', '-', "map-exit", "FROM[:TO]", "FROM[:TO], each 0 to 255",
+	  "exit with TO, or 0, instead of FROM (+)" },
 	{ 'p', '-', "parent-death-signal", "SIG", "a signal",
-	  "get SIG when our parent dies" },
-	{ 's', '-', "subreaper", NULL, NULL, "ignored: it is always so" },
+	  "receive SIG when the parent process dies" },
+	{ 's', '-', "subreaper", NULL, NULL,
+	  "for compatibility with tini; always on" },
 	{ 'w', '-', "warn-on-reap", NULL, NULL,
-	  "a line for each orphan collected" },
+	  "print a line for each reaped orphan" },
 	{ 'P', '-', "pause", NULL, NULL,
-	  "no COMMAND: wait for SIGTERM or SIGINT" },
+	  "no COMMAND; wait for SIGTERM or SIGINT" },
 	{ TERMINATION_LOG, '-', "termination-log", "[=FILE]",
-	  "a whole path of up to 127 bytes", "say there, too, why we end" },
-	{ 'q', '-', "quiet", NULL, NULL, "say only what ends us" },
-	{ 'v', '-', "verbose", NULL, NULL, "say what happens" },
-	{ 'h', '-', "help", NULL, NULL, "this text" },
-	{ 'V', '-', "version", NULL, NULL, "the version" },
-	{ 'l', '-', "license", NULL, NULL, "the licence; also -L" },
+	  "an absolute path of at most 127 bytes",
+	  "write the reason of a failure there, too" },
+	{ 'q', '-', "quiet", NULL, NULL, "print fatal errors only" },
+	{ 'v', '-', "verbose", NULL, NULL, "print each signal and each exit" },
+	{ 'h', '-', "help", NULL, NULL, "print this help" },
+	{ 'V', '-', "version", NULL, NULL, "print the version" },
+	{ 'l', '-', "license", NULL, NULL, "print the licence; also -L" },
 };
 
 enum {
 	ROWS = sizeof(rows) / sizeof(rows[0]),
 	HELP_COLUMN = 35, /* where the help texts begin */
-	FIELD_MAX = 16,   /* one of FROM:TO, with the NUL behind it */
+	FIELD_MAX = 16,   /* bytes of FROM in FROM:TO, with the NUL */
 };
 
 static const char *const usage =
 	"Usage: dumb-init [OPTION]... [--] COMMAND [ARG]...\n"
 	"       dumb-init [OPTION]... --pause\n"
 	"\n"
-	"Runs COMMAND as the init of a container: passes signals on to it,\n"
-	"collects orphans, and ends with its status.\n"
+	"Runs COMMAND as the init of a container: forwards signals to it, "
+	"reaps\n"
+	"orphans, and exits with its status.\n"
 	"\n";
 
 static const char *const environment =
 	"\n"
-	"A signal is a number or a name: 15, TERM, SIGTERM, RTMIN+3.\n"
-	"A duration is in seconds, or has a unit: 10, 0.5, 500ms, 2m.\n"
+	"SIG, FROM, TO: 15, TERM, SIGTERM, RTMIN+3. DURATION: 10, 0.5, 500ms, "
+	"2m.\n"
 	"(+): may be repeated.\n"
-	"In the environment DUMB_INIT_SETSID=0 is as -c, DUMB_INIT_DEBUG=1\n"
-	"is as -v; DUMB_INIT_OPTIONS holds options to be read first.\n"
-	"As tini or catatonit: a new group; signals go to COMMAND alone\n"
-	"unless -g or TINI_KILL_PROCESS_GROUP is given.\n";
+	"Variables: DUMB_INIT_SETSID=0 is -c, DUMB_INIT_DEBUG=1 is -v;\n"
+	"DUMB_INIT_OPTIONS holds options that are parsed first.\n"
+	"Under the names tini, catatonit, docker-init and podman-init it does "
+	"as\n"
+	"tini does: new process group, signals go to COMMAND alone without "
+	"-g.\n";
 
 static const char *const license = LICENSE_TEXT;
 
 /*
- * On stdout; false if it did not get there. Nothing runs that a signal could be
- * forwarded to: it may end us, should stdout have no room.
+ * Prints text on stdout; false on failure. COMMAND does not run, so SIGPIPE and
+ * others may kill us if stdout cannot be written.
  */
 static bool print(const char *text)
 {
 	const size_t length = strlen(text);
 
-	signals_block_only(SIGNALS_BIT(SIGPIPE) | SIGNALS_BIT(SIGXFSZ));
+	delivery_block_only(SIGNALS_BIT(SIGPIPE) | SIGNALS_BIT(SIGXFSZ));
 	return write(STDOUT_FILENO, text, length) == (ssize_t)length;
 }
 
-/* The same; returns what to end with. */
-static int print_and_end(const char *text)
+/* Returns the status to exit with. */
+static int print_and_exit(const char *text)
 {
 	return print(text) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -138,24 +183,27 @@ static int print_help(void)
 
 	for (size_t i = 0; i < ROWS; i++)
 		printed = printed && print_row(&rows[i]);
-	return printed ? print_and_end(environment) : EXIT_FAILURE;
+	return printed ? print_and_exit(environment) : EXIT_FAILURE;
 }
 
-/* Copies what is before the colon and returns what is behind; NULL if none. */
-static const char *split(const char *text, char before[FIELD_MAX])
+/*
+ * Copies the part of text before its first colon, and returns the part after
+ * it. Returns NULL if there is no colon, or the first part is too long.
+ */
+static const char *split_at_colon(const char *text, char before[FIELD_MAX])
 {
 	const char *colon = strchr(text, ':');
 
 	if (colon == NULL || colon - text >= FIELD_MAX)
 		return NULL;
-	format_text(before, (size_t)(colon - text) + 1, "%s", text);
+	format_copy(before, text, (size_t)(colon - text));
 	return colon + 1;
 }
 
 static bool set_rewrite(struct options *options, const char *text)
 {
 	char from[FIELD_MAX];
-	const char *to = split(text, from);
+	const char *to = split_at_colon(text, from);
 
 	return to && signals_rewrite(&options->rewrites, from, to);
 }
@@ -164,7 +212,7 @@ static bool set_rewrite(struct options *options, const char *text)
 static bool set_kill_after(struct options *options, const char *text)
 {
 	char signal[FIELD_MAX];
-	const char *duration = split(text, signal);
+	const char *duration = split_at_colon(text, signal);
 
 	options->kill_after_signal = duration ? signals_parse(signal) : 0;
 	options->kill_after_ms = numbers_duration(duration ? duration : text);
@@ -175,23 +223,23 @@ static bool set_kill_after(struct options *options, const char *text)
 static bool set_delay(struct options *options, const char *text)
 {
 	char signal[FIELD_MAX];
-	const char *duration = split(text, signal);
+	const char *duration = split_at_colon(text, signal);
 
 	if (duration == NULL)
 		return false;
-	options->delayed = signals_parse(signal);
+	options->delay_signal = signals_parse(signal);
 	options->delay_ms = numbers_duration(duration);
-	return options->delayed != SIGNALS_NONE &&
+	return options->delay_signal != SIGNALS_NONE &&
 	       options->delay_ms != NUMBERS_NONE;
 }
 
-/* With -P there is no COMMAND to be anywhere. */
+/* -P overrides the modes, and -a the targets. */
 static bool set_mode(struct options *options, enum mode mode,
 		     enum target target)
 {
 	if (options->mode != MODE_PAUSE)
 		options->mode = mode;
-	if (options->target != TARGET_EVERYTHING)
+	if (options->target != TARGET_ALL)
 		options->target = target;
 	return true;
 }
@@ -202,12 +250,12 @@ static bool set_duration(int64_t *duration_ms, const char *text)
 	return *duration_ms != NUMBERS_NONE;
 }
 
-static bool set_exit(struct options *options, const char *text)
+static bool set_map_exit(struct options *options, const char *text)
 {
 	char before[FIELD_MAX];
-	const char *behind = split(text, before);
-	int from = numbers_parse(behind ? before : text, STATUSES - 1);
-	int to = behind ? numbers_parse(behind, STATUSES - 1) : 0;
+	const char *after = split_at_colon(text, before);
+	int from = numbers_parse(after ? before : text, STATUSES - 1);
+	int to = after ? numbers_parse(after, STATUSES - 1) : 0;
 
 	if (from == NUMBERS_NONE || to == NUMBERS_NONE)
 		return false;
@@ -221,17 +269,18 @@ static bool set_parent_death_signal(struct options *options, const char *text)
 	return options->parent_death_signal != SIGNALS_NONE;
 }
 
-/* A whole path, as we are in "/" when we write there. NULL: the usual one. */
+/* Absolute, as our directory is "/" when we write there. NULL: the default. */
 static bool set_termination_log(struct options *options, const char *path)
 {
 	if (path == NULL)
-		path = "/dev/termination-log"; /* where Kubernetes looks */
+		path = "/dev/termination-log"; /* Kubernetes reads it */
 	format_text(options->termination_log, TERMINATION_LOG_MAX, "%s", path);
 	return *path == '/' && strlen(path) < TERMINATION_LOG_MAX;
 }
 
-/* Sets what an option says. Returns whether its argument was a right one. */
-static bool set(struct options *options, char letter, const char *argument)
+/* Applies an option. Returns whether its argument is valid. */
+static bool set_option(struct options *options, char letter,
+		       const char *argument)
 {
 	switch (letter) {
 	case 'c':
@@ -239,7 +288,7 @@ static bool set(struct options *options, char letter, const char *argument)
 	case 'g':
 		return set_mode(options, MODE_GROUP, TARGET_GROUP);
 	case 'a':
-		options->target = TARGET_EVERYTHING;
+		options->target = TARGET_ALL;
 		return true;
 	case 'r':
 		return set_rewrite(options, argument);
@@ -255,7 +304,7 @@ static bool set(struct options *options, char letter, const char *argument)
 		options->wait_all = true;
 		return true;
 	case 'e':
-		return set_exit(options, argument);
+		return set_map_exit(options, argument);
 	case 'p':
 		return set_parent_death_signal(options, argument);
 	case 'w':
@@ -273,71 +322,70 @@ static bool set(struct options *options, char letter, const char *argument)
 		options->level = LOG_VERBOSE;
 		return true;
 	}
-	return true; /* -s, which is always so */
+	return true; /* -s is always on */
 }
 
 /*
- * What is still to be read, and what was. Not by getopt_long(3), which costs a
- * static musl binary 8.5 KB, permutes in one C library and not in the other,
- * and does not tell which word was wrong.
+ * Not getopt_long(3): it is 5.5 KB, permutes in one C library and not in
+ * another, and does not say which word is wrong.
  */
 struct parser {
 	struct options *options;
-	const struct name *name; /* the one that we were started under */
-	const char *where;       /* where the words are from, for errors */
-	char **next;             /* behind the word being read */
-	bool given[ROWS];        /* the rows that were */
+	const struct name *name;
+	const char *source; /* of the words, as a prefix of error messages */
+	char **next;        /* the next word to parse */
+	bool given[ROWS];   /* these options have been given */
 };
 
-static int usage_error(const struct parser *parser, const char *what,
+static int usage_error(const struct parser *parser, const char *problem,
 		       const char *word)
 {
-	log_error("%s%s '%s' (see --help)", parser->where, what, word);
+	log_error("%s%s '%s' (see --help)", parser->source, problem, word);
 	return EXIT_FAILURE;
 }
 
-static int wrong_argument(const struct parser *parser, const struct row *row,
+static int argument_error(const struct parser *parser, const struct row *row,
 			  const char *argument)
 {
-	log_error("%s--%s wants %s, not '%s' (see --help)", parser->where,
-		  row->name, row->wants, argument);
+	log_error("%s--%s: expected %s, got '%s' (see --help)", parser->source,
+		  row->name, row->expected, argument);
 	return EXIT_FAILURE;
 }
 
-static int exclusion(const struct parser *parser, const struct row *row,
-		     const struct row *other)
+static int conflict_error(const struct parser *parser, const struct row *row,
+			  const struct row *other)
 {
-	log_error("%s-%s (--%s) and -%s (--%s) exclude each other (see --help)",
-		  parser->where, (char[]){ row->letter, '\0' }, row->name,
+	log_error("%s-%s (--%s) and -%s (--%s) cannot be combined (see --help)",
+		  parser->source, (char[]){ row->letter, '\0' }, row->name,
 		  (char[]){ other->letter, '\0' }, other->name);
 	return EXIT_FAILURE;
 }
 
-/* Carries an option out. Returns as options_parse does. */
-static int apply(struct parser *parser, const struct row *row,
-		 const char *argument)
+/* Returns as options_parse does. */
+static int parse_option(struct parser *parser, const struct row *row,
+			const char *argument)
 {
 	switch (row->letter) {
 	case 'h':
 		return print_help();
 	case 'V':
-		return print_and_end(parser->name->version);
+		return print_and_exit(parser->name->version);
 	case 'l':
-		return print_and_end(license);
+		return print_and_exit(license);
 	}
 	for (size_t i = 0; i < ROWS; i++) {
 		if (parser->given[i] && rows[i].letter == row->excludes)
-			return exclusion(parser, row, &rows[i]);
+			return conflict_error(parser, row, &rows[i]);
 	}
-	if (!set(parser->options, row->letter, argument))
-		return wrong_argument(parser, row, argument);
+	if (!set_option(parser->options, row->letter, argument))
+		return argument_error(parser, row, argument);
 	parser->given[row - rows] = true;
 	return OPTIONS_RUN;
 }
 
 static const struct row *find_letter(char letter)
 {
-	if (letter == 'L') /* catatonit's; tini has the other */
+	if (letter == 'L') /* catatonit's; tini has -l */
 		letter = 'l';
 	for (const struct row *row = rows; row < rows + ROWS; row++) {
 		if (row->letter == letter && has_letter(row))
@@ -346,7 +394,7 @@ static const struct row *find_letter(char letter)
 	return NULL;
 }
 
-/* "-v", "-vc", "-r1:2", "-cr 1:2": word without its "-". */
+/* word: "v", "vc", "r1:2" or "cr" for "-v", "-vc", "-r1:2" or "-cr 1:2". */
 static int parse_letters(struct parser *parser, const char *word)
 {
 	int status = OPTIONS_RUN;
@@ -362,19 +410,18 @@ static int parse_letters(struct parser *parser, const char *word)
 				word[1] ? word + 1 : *parser->next++;
 
 			if (argument == NULL)
-				return usage_error(parser, "no argument for",
-						   letter);
-			return apply(parser, row, argument);
+				return usage_error(
+					parser, "missing argument of", letter);
+			return parse_option(parser, row, argument);
 		}
-		status = apply(parser, row, NULL);
+		status = parse_option(parser, row, NULL);
 	}
 	return status;
 }
 
 /*
- * The row whose name begins with the length bytes at name, as getopt_long
- * takes it: all of a name, or as much as no other begins with. On failure NULL
- * and, in error, why.
+ * The option whose name is the length bytes at name, or begins with them if no
+ * other does. Otherwise NULL, and error is set to the problem.
  */
 static const struct row *find_name(const char *name, size_t length,
 				   const char **error)
@@ -396,7 +443,7 @@ static const struct row *find_name(const char *name, size_t length,
 	return found;
 }
 
-/* "--verbose", "--rewrite 1:2", "--rewrite=1:2": word with its "--". */
+/* word: "--verbose", "--rewrite" (before "1:2") or "--rewrite=1:2". */
 static int parse_name(struct parser *parser, const char *word)
 {
 	const char *name = word + 2;
@@ -409,16 +456,16 @@ static int parse_name(struct parser *parser, const char *word)
 	if (row == NULL)
 		return usage_error(parser, error, word);
 	if (argument && !row->argument)
-		return usage_error(parser, "unwanted argument in", word);
+		return usage_error(parser, "option takes no argument:", word);
 	if (needs_argument(row) && !argument) {
 		argument = *parser->next++;
 		if (argument == NULL)
-			return usage_error(parser, "no argument for", word);
+			return usage_error(parser, "missing argument of", word);
 	}
-	return apply(parser, row, argument);
+	return parse_option(parser, row, argument);
 }
 
-/* Reads words up to the first that is no option. Returns as options_parse. */
+/* Parses words up to the first that is no option. Returns as options_parse. */
 static int parse_words(struct parser *parser)
 {
 	while (*parser->next && parser->next[0][0] == '-' &&
@@ -441,7 +488,7 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n';
 }
 
-/* Cuts text into words, at blanks; NULL is behind the last. */
+/* Splits text into words at blanks. Fills words, and adds a NULL. */
 static void split_words(char *text, char **words)
 {
 	bool in_word = false;
@@ -459,8 +506,8 @@ static void split_words(char *text, char **words)
 }
 
 /*
- * The same for DUMB_INIT_OPTIONS, in memory that is given back, as COMMAND must
- * get the variable as it was. Not on the stack, which may be too small for it.
+ * Parses a copy of DUMB_INIT_OPTIONS, since COMMAND inherits the variable
+ * unchanged. Not on the stack, which may be too small for it.
  */
 static int parse_variable(struct options *options, const struct name *name)
 {
@@ -470,7 +517,7 @@ static int parse_variable(struct options *options, const struct name *name)
 	const size_t size = words * sizeof(char *) + length + 1;
 	struct parser parser = { .options = options,
 				 .name = name,
-				 .where = "DUMB_INIT_OPTIONS: " };
+				 .source = "DUMB_INIT_OPTIONS: " };
 	char **memory;
 	int status;
 
@@ -487,7 +534,8 @@ static int parse_variable(struct options *options, const struct name *name)
 	parser.next = memory;
 	status = parse_words(&parser);
 	if (status == OPTIONS_RUN && *parser.next)
-		status = usage_error(&parser, "not an option:", *parser.next);
+		status = usage_error(&parser, "expected an option, got",
+				     *parser.next);
 	(void)munmap(memory, size);
 	return status;
 }
@@ -499,7 +547,7 @@ static bool environment_has(const char *name, const char *value)
 	return found && strcmp(found, value) == 0;
 }
 
-/* tini's levels are ours, but for some above; what is no number is 0 to it. */
+/* tini's levels are ours and some above; tini takes other text for 0. */
 static enum log_level tini_level(const char *verbosity)
 {
 	const char *end;
@@ -510,13 +558,13 @@ static enum log_level tini_level(const char *verbosity)
 	return level == LOG_WARNING ? LOG_WARNING : LOG_ERROR;
 }
 
-/* TINI_SUBREAPER is not forgotten: we always are one. */
+/* TINI_SUBREAPER has no effect: we are always a subreaper. */
 static void set_tini_variables(struct options *options)
 {
 	const char *verbosity = getenv("TINI_VERBOSITY");
 
 	if (getenv("TINI_KILL_PROCESS_GROUP"))
-		(void)set(options, 'g', NULL);
+		(void)set_option(options, 'g', NULL);
 	if (verbosity)
 		options->level = tini_level(verbosity);
 }
@@ -533,18 +581,18 @@ static void set_defaults(struct options *options, const struct name *name)
 	if (name->heeds_tini_variables)
 		set_tini_variables(options);
 	if (environment_has("DUMB_INIT_SETSID", "0"))
-		(void)set(options, 'c', NULL);
+		(void)set_option(options, 'c', NULL);
 	if (environment_has("DUMB_INIT_DEBUG", "1"))
-		(void)set(options, 'v', NULL);
+		(void)set_option(options, 'v', NULL);
 }
 
 int options_parse(struct options *options, int argc, char **argv)
 {
-	/* Not even our own name: execve(2) allowed that before Linux 5.18. */
-	const struct name *name = names_find(argc > 0 ? argv[0] : "");
+	/* Before Linux 5.18 execve(2) allowed argc to be 0. */
+	const struct name *name = find_own_name(argc > 0 ? argv[0] : "");
 	struct parser parser = { .options = options,
 				 .name = name,
-				 .where = "",
+				 .source = "",
 				 .next = argc > 0 ? argv + 1 : argv };
 	int status;
 
@@ -555,7 +603,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	if (status != OPTIONS_RUN)
 		return status;
 	if (options->mode == MODE_PAUSE && *parser.next)
-		return usage_error(&parser, "no COMMAND goes with --pause, not",
+		return usage_error(&parser, "--pause takes no COMMAND, got",
 				   *parser.next);
 	if (options->mode != MODE_PAUSE && *parser.next == NULL) {
 		log_error("no COMMAND to run (see --help)");

@@ -1,4 +1,4 @@
-/* What the user asked for, from argv and the environment. */
+/* Parses the command line and the environment variables of dumb-init. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
@@ -7,23 +7,23 @@
 #include "signals.h"
 
 enum mode {
-	MODE_SESSION,      /* COMMAND leads a session */
-	MODE_GROUP,        /* COMMAND leads a process group of our session */
-	MODE_SINGLE_CHILD, /* COMMAND stays where we are */
+	MODE_SESSION,      /* COMMAND leads a new session */
+	MODE_GROUP,        /* COMMAND leads a new process group */
+	MODE_SINGLE_CHILD, /* COMMAND stays in our session and group */
 	MODE_PAUSE,        /* there is no COMMAND */
 };
 
-/* Whom a signal is passed on to. */
+/* The receivers of forwarded signals. */
 enum target {
-	TARGET_COMMAND,    /* COMMAND alone */
-	TARGET_GROUP,      /* COMMAND's process group */
-	TARGET_EVERYTHING, /* every process that we are here for */
+	TARGET_COMMAND, /* COMMAND alone */
+	TARGET_GROUP,   /* COMMAND's process group */
+	TARGET_ALL,     /* all processes, see processes.h */
 };
 
 enum {
-	DURATION_NONE = NUMBERS_NONE, /* not asked for; 0 is at once */
+	DURATION_NONE = NUMBERS_NONE, /* not given */
 	STATUSES = 256,
-	TERMINATION_LOG_MAX = 128, /* bytes of its path, with the NUL */
+	TERMINATION_LOG_MAX = 128, /* bytes of the path, with the NUL */
 };
 
 struct options {
@@ -32,33 +32,33 @@ struct options {
 	enum log_level level;
 	bool wait_all;
 	bool warn_on_reap;
-	int parent_death_signal; /* 0 for none */
-	int delayed;             /* the signal to hold back; 0 for none */
-	int64_t delay_ms;        /* for how long */
-	int64_t grace_ms;        /* or DURATION_NONE */
-	int64_t kill_after_ms;   /* or DURATION_NONE */
-	int kill_after_signal;   /* the only stop request; 0: the usual ones */
+	int parent_death_signal; /* 0: none */
+	int delay_signal;        /* 0: none */
+	int64_t delay_ms;
+	int64_t grace_ms;      /* or DURATION_NONE */
+	int64_t kill_after_ms; /* or DURATION_NONE */
+	int kill_after_signal; /* the only stop request; 0: the default */
 	struct rewrites rewrites;
-	/* Where to say why we end, besides stderr; "" for nowhere. */
+	/* The file for the reason of a failure; "": none. */
 	char termination_log[TERMINATION_LOG_MAX];
-	/* What to add to a status, modulo 256, to end with another. */
+	/* Status s becomes s + status_change[s] modulo 256. */
 	uint8_t status_change[STATUSES];
 	/*
-	 * COMMAND and its arguments, NULL at the end; nothing but that NULL in
-	 * MODE_PAUSE. command[-1] is a word of argv too, one that is done with.
+	 * COMMAND, its arguments, and NULL; NULL alone in MODE_PAUSE.
+	 * command[-1] is an earlier word of argv, free to be overwritten.
 	 */
 	char **command;
 };
 
 enum {
-	OPTIONS_RUN = -1, /* there is something to do */
+	OPTIONS_RUN = -1, /* go on and run COMMAND */
 };
 
 /*
- * Reads our name, argv[0], for defaults, then the environment and then argv,
- * where the later counts more. Returns OPTIONS_RUN with options filled, or the
- * status to end with: 0 after --help, --version and --license (said on stdout),
- * 1 after an error (said on stderr).
+ * Applies the defaults of our name, argv[0], then the environment, then argv;
+ * the later overrides the earlier. Returns OPTIONS_RUN, with options filled; or
+ * the status to exit with: 0 after --help, --version or --license (printed on
+ * stdout), 1 after an error (printed on stderr).
  */
 int options_parse(struct options *options, int argc, char **argv);
 

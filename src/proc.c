@@ -2,10 +2,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "format.h"
+#include "kernel.h"
 #include "numbers.h"
 #include "proc.h"
 
@@ -16,7 +16,7 @@ enum {
 	DIGIT_BITS = 4,             /* of a hexadecimal digit */
 };
 
-/* The fields of /proc/PID/stat after the name, the last that we need. */
+/* Indices of fields in /proc/PID/stat, counted after the name. */
 enum {
 	FIELD_STATE,
 	FIELD_PARENT,
@@ -28,7 +28,7 @@ enum {
 static bool take_rest(const char *line, const char *key,
 		      char rest[PROC_LINE_MAX])
 {
-	/* In /proc/self/cgroup a number is before the first colon. */
+	/* A line of /proc/self/cgroup begins with a number and a colon. */
 	const char *found = *key == ':' ? strchr(line, ':') : line;
 	const size_t length = strlen(key);
 
@@ -49,8 +49,8 @@ bool proc_each_number(const char *path,
 
 	if (directory < 0)
 		return false;
-	while ((length = syscall(SYS_getdents64, directory, entries,
-				 sizeof(entries))) > 0) {
+	while ((length = kernel_read_directory(directory, entries,
+					       sizeof(entries))) > 0) {
 		for (long at = 0; at < length;) {
 			struct dirent *entry = (void *)(entries + at);
 			int number = numbers_parse(entry->d_name, INT_MAX);
@@ -66,12 +66,12 @@ bool proc_each_number(const char *path,
 
 bool proc_find_line(const char *path, const char *key, char rest[PROC_LINE_MAX])
 {
-	/* Not on the stack: a page of that, once touched, stays resident. */
+	/* Static: a page of stack, once touched, would stay resident. */
 	static char lines[PROC_LINE_MAX + 1];
 	int file = open(path, O_RDONLY | O_NONBLOCK);
 	size_t kept = 0;
 	bool found = false;
-	bool too_long = false; /* the line that is being read */
+	bool too_long = false; /* we are inside a line that does not fit */
 
 	for (int i = 0; i < READS_MAX && file >= 0 && !found; i++) {
 		ssize_t length = read(file, lines + kept, PROC_LINE_MAX - kept);
@@ -110,7 +110,7 @@ bool proc_is_ours(void)
 
 bool proc_parse_stat(const char *line, struct proc_stat *stat)
 {
-	/* The name, in parentheses, may contain anything. */
+	/* The name, in parentheses, may contain any character. */
 	const char *field = strrchr(line, ')');
 	int64_t numbers[FIELDS] = { 0 };
 
@@ -123,7 +123,7 @@ bool proc_parse_stat(const char *line, struct proc_stat *stat)
 		field++;
 		if (i == FIELD_STATE)
 			stat->state = *field;
-		else /* some may be negative: none that we need */
+		else /* may be negative in fields that we do not use */
 			numbers[i] = numbers_digits(field, INT64_MAX / 16,
 						    &(const char *){ NULL });
 	}
@@ -136,7 +136,7 @@ bool proc_parse_stat(const char *line, struct proc_stat *stat)
 bool proc_read_stat(pid_t pid, struct proc_stat *stat)
 {
 	char path[PATH_LENGTH];
-	/* Below 400 bytes with a kernel thread's name of 63. */
+	/* At most 400 bytes, with a kernel thread's name of 63. */
 	char line[PROC_LINE_MAX];
 	ssize_t length;
 	int file;
@@ -159,7 +159,7 @@ static int digit_value(char digit)
 bool proc_catches(pid_t pid, int signum)
 {
 	char path[PATH_LENGTH];
-	char mask[PROC_LINE_MAX]; /* the last digit has signals 1 to 4 */
+	char mask[PROC_LINE_MAX]; /* the last digit is for signals 1 to 4 */
 	const int digit = (signum - 1) / DIGIT_BITS;
 	int length;
 

@@ -1,4 +1,4 @@
-/* Files as /proc has them, proc(5): lists of numbers, and lines. */
+/* Reads /proc, see proc(5): directories of numbers, lines, process states. */
 #ifndef PROC_H
 #define PROC_H
 
@@ -11,25 +11,25 @@ enum {
 };
 
 /*
- * Calls visit for each number that is a name in the directory at path, which is
- * open as directory meanwhile. What is added or removed during the walk may be
- * visited or not, but nothing else is missed. Returns false, with errno set,
- * when the directory cannot be read.
+ * Calls visit for each name in the directory at path that is a number; the
+ * directory is open as the file `directory` meanwhile. Entries that are added
+ * or removed during the walk may be missed, others not. Returns false, with
+ * errno set, when the directory cannot be read.
  */
 bool proc_each_number(const char *path,
 		      void (*visit)(int number, int directory, void *argument),
 		      void *argument);
 
 /*
- * Looks in the file at path for the first line that begins with key; if key
- * begins with a colon, at the first colon of a line. Fills rest with what is
- * behind key. Returns false if there is none, among lines that end and
- * fit PROC_LINE_MAX in the first 64 reads, of that size.
+ * Finds the first line of the file at path that begins with key. If key begins
+ * with a colon, the line may have text without a colon in front of it. Fills
+ * rest with the text after key. Returns false if there is no such line. Skips
+ * lines that do not fit PROC_LINE_MAX, and stops after 64 reads of that size.
  */
 bool proc_find_line(const char *path, const char *key,
 		    char rest[PROC_LINE_MAX]);
 
-/* Whether /proc is there, and of our PID namespace. */
+/* Whether /proc is mounted, for our PID namespace. */
 bool proc_is_ours(void);
 
 /* Some fields of /proc/PID/stat, proc_pid_stat(5). */
@@ -42,16 +42,15 @@ struct proc_stat {
 
 #define PROC_TICK INT64_C(10000000) /* ns; USER_HZ is 100 on Linux */
 
-/* Reads /proc/PID/stat. Returns false if there is no such process to be seen.
- */
+/* Reads /proc/PID/stat. Returns false, with errno set, if it cannot. */
 bool proc_read_stat(pid_t pid, struct proc_stat *stat);
 
-/* The fields of a line of /proc/PID/stat; false if it is not such a line. */
+/* Parses a line of /proc/PID/stat. Returns false if it is malformed. */
 bool proc_parse_stat(const char *line, struct proc_stat *stat);
 
 /*
- * Whether the process handles signum, "SigCgt" in proc_pid_status(5). False
- * where that cannot be read.
+ * Whether the process has a handler for signum: SigCgt in proc_pid_status(5).
+ * False where that cannot be read.
  */
 bool proc_catches(pid_t pid, int signum);
 

@@ -5,32 +5,23 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "format.h"
+#include "kernel.h"
 #include "numbers.h"
 #include "proc.h"
 #include "processes.h"
-#include "signals.h"
-
-/* pidfd_open(2); MIPS has other numbers, and libc headers that know them. */
-#if !defined(SYS_pidfd_send_signal) && !defined(__mips__)
-#define SYS_pidfd_send_signal 424
-#endif
-#if !defined(SYS_pidfd_open) && !defined(__mips__)
-#define SYS_pidfd_open 434
-#endif
 
 enum {
-	/* The greatest /proc/sys/kernel/pid_max, proc(5); that of a kernel of
-	 * 64 bits, which runs programs of 32 as well. */
+	/* The greatest pid_max, proc(5), of a 64-bit kernel; it may run our
+	 * 32-bit program. */
 	PIDS = 4 * 1024 * 1024,
 	WORD_BITS = 64,
 	PATH_LENGTH = sizeof("/proc/-2147483648/task/-2147483648/children"),
-	/* Bounded: a fork bomb must not keep us from everything else. */
+	/* Bounded, so that a fork bomb cannot starve the main loop. */
 	ROUNDS_MAX = 1000,
-	KTHREADD = 2, /* the parent of all kernel threads, on every machine */
+	KTHREADD = 2, /* the PID of the parent of all kernel threads */
 };
 
 /* A bit for each PID. */
@@ -43,15 +34,15 @@ struct walk {
 	pid_t command;
 	int signum;
 	bool wake;
-	const struct processes_told *told;
-	pid_t newest;   /* the PID given last before the walk; -1 if unknown */
-	bool by_pid;    /* a PID says whether its process was told */
-	bool listed;    /* /proc is ours to look into */
-	bool complete;  /* all were found once */
-	bool by_thread; /* the kernel lists the children of a thread */
-	pid_t parent;   /* whose children are being listed */
-	int error;      /* the last that is worth telling, or 0 */
-	/* Between these words of the sets something may be set. */
+	const struct processes_signaled *spared;
+	pid_t newest;   /* the last PID assigned before; -1: unknown */
+	bool by_pid;    /* PIDs, and not start times, tell what is spared */
+	bool listed;    /* /proc shows our PID namespace */
+	bool complete;  /* all processes have been listed once */
+	bool by_thread; /* the kernel lists the children of each thread */
+	pid_t parent;   /* its children are being listed */
+	int error;      /* the last errno for the caller, or 0 */
+	/* Only between these words of the sets can a bit be set. */
 	int first, last;
 	struct pid_set *to_visit, *visited;
 };
@@ -84,8 +75,8 @@ static void add_to_visit(struct walk *walk, pid_t pid)
 		walk->last = word;
 }
 
-/* Takes one out of to_visit; 0 if there is none. */
-static pid_t next_to_visit(const struct walk *walk)
+/* Removes a PID from to_visit and returns it; 0 if the set is empty. */
+static pid_t take_to_visit(const struct walk *walk)
 {
 	for (int word = walk->first; word <= walk->last; word++) {
 		pid_t pid = word * WORD_BITS;
@@ -100,7 +91,7 @@ static pid_t next_to_visit(const struct walk *walk)
 	return 0;
 }
 
-/* The last PID given in our namespace; -1 where the kernel hides it. */
+/* The last PID assigned in our namespace; -1 if the kernel hides it. */
 static pid_t newest_pid(void)
 {
 	char line[PROC_LINE_MAX];
@@ -110,54 +101,55 @@ static pid_t newest_pid(void)
 	return numbers_parse(line, PIDS);
 }
 
-struct processes_told processes_told_now(pid_t group)
+struct processes_signaled processes_now(pid_t group)
 {
-	return (struct processes_told){
+	return (struct processes_signaled){
 		.group = group,
-		.tick = signals_boot_clock() / PROC_TICK,
+		.tick = kernel_boot_clock() / PROC_TICK,
 		.newest = newest_pid(),
 	};
 }
 
 /*
- * Whether a process has had the signal, or belongs to the clean-up of one that
- * has had it: it was started later, and that process, still alive, started it
- * or one of its ancestors. This walk's own signal counts as well.
+ * Whether a process is spared, or descends from a spared one that still lives:
+ * then it belongs to the clean-up that this one has begun. The same holds for
+ * processes that are started during this walk.
  *
- * PIDs are given in order. Once they have begun again from below, and where the
- * newest is not known, the start of a process tells; to read it takes longer.
+ * PIDs are assigned in order, so a PID tells whether its process is older than
+ * another. Once PIDs have wrapped around, and where the newest is unknown, the
+ * start times tell; to read these takes longer.
  */
 static bool is_spared(const struct walk *walk, pid_t pid)
 {
-	const struct processes_told *told = walk->told;
+	const struct processes_signaled *spared = walk->spared;
 	struct proc_stat stat;
 
-	if (told == NULL)
+	if (spared == NULL)
 		return false;
-	while (!walk->by_pid || pid > told->newest) {
+	while (!walk->by_pid || pid > spared->newest) {
 		if (!proc_read_stat(pid, &stat))
 			return false;
-		if (!walk->by_pid && stat.start <= told->tick)
+		if (!walk->by_pid && stat.start <= spared->tick)
 			break;
 		if (stat.parent == walk->self || stat.parent <= 0)
-			return false; /* its starter has exited */
+			return false; /* an orphan: its starter has exited */
 		if (walk->by_pid && pid > walk->newest)
 			return true;
 		pid = stat.parent;
 	}
-	return told->group == PROCESSES_ALL || getpgid(pid) == told->group;
+	return spared->group == PROCESSES_ALL || getpgid(pid) == spared->group;
 }
 
-static void set_told(struct walk *walk, const struct processes_told *told)
+static void spare(struct walk *walk, const struct processes_signaled *spared)
 {
-	walk->told = told;
-	if (told == NULL)
+	walk->spared = spared;
+	if (spared == NULL)
 		return;
 	walk->newest = newest_pid();
-	walk->by_pid = told->newest > 0 && walk->newest >= told->newest;
+	walk->by_pid = spared->newest > 0 && walk->newest >= spared->newest;
 }
 
-/* The numbers in the file at path, each followed by a blank. */
+/* Adds the PIDs in the file at path, each of which is followed by a blank. */
 static void read_children(struct walk *walk, const char *path)
 {
 	int file = open(path, O_RDONLY);
@@ -166,7 +158,7 @@ static void read_children(struct walk *walk, const char *path)
 	pid_t pid = 0;
 
 	if (file < 0)
-		return; /* the thread has ended */
+		return; /* the thread has exited */
 	while ((length = read(file, text, sizeof(text))) > 0) {
 		for (ssize_t i = 0; i < length; i++) {
 			if (text[i] >= '0' && text[i] <= '9') {
@@ -210,7 +202,7 @@ static void list_other(int pid, int directory, void *argument)
 		add_to_visit(walk, pid);
 }
 
-/* Not every kernel does, CONFIG_PROC_CHILDREN. */
+/* Depends on the kernel's CONFIG_PROC_CHILDREN. */
 static bool kernel_lists_children(pid_t self)
 {
 	char path[PATH_LENGTH];
@@ -220,12 +212,12 @@ static bool kernel_lists_children(pid_t self)
 	return access(path, F_OK) == 0;
 }
 
-static bool exists(pid_t pid)
+static bool is_alive(pid_t pid)
 {
 	return kill(pid, 0) == 0 || errno != ESRCH;
 }
 
-/* Where the kernel does not list them, every process names its parent. */
+/* Where the kernel does not list children, /proc/PID/stat names the parent. */
 static void list_children(struct walk *walk, pid_t parent)
 {
 	char path[PATH_LENGTH];
@@ -242,25 +234,25 @@ static void list_children(struct walk *walk, pid_t parent)
 		listed = proc_each_number("/proc", list_if_child, walk);
 	error = errno;
 	/* hidepid= in proc(5) hides the processes of other users. */
-	if (!listed && exists(parent))
+	if (!listed && is_alive(parent))
 		walk->error = error == ENOENT ? EACCES : error;
 }
 
-/* pidfd_send_signal(2), or kill(2) where there is no file for the process. */
-static void send(struct walk *walk, int process, pid_t pid, int signum)
+/* process: a pidfd, or -1. */
+static void signal_process(struct walk *walk, int process, pid_t pid,
+			   int signum)
 {
-	long result = process < 0 ? kill(pid, signum)
-				  : syscall(SYS_pidfd_send_signal, process,
-					    signum, NULL, 0);
+	const int result = process < 0 ? kill(pid, signum)
+				       : kernel_pidfd_signal(process, signum);
 
-	/* ESRCH: it has exited in the meantime. */
+	/* ESRCH: it has exited. */
 	if (result < 0 && errno != ESRCH)
 		walk->error = errno;
 }
 
 /*
- * Whether pid is still the process that was listed: our child, or that of one
- * that we have visited. COMMAND keeps its PID as long as we do not reap it.
+ * Whether pid is still the process that was listed: a child of ours, or of a
+ * process that we have visited. COMMAND keeps its PID until we reap it.
  */
 static bool is_ours(struct walk *walk, pid_t pid)
 {
@@ -274,33 +266,33 @@ static bool is_ours(struct walk *walk, pid_t pid)
 		       (stat.parent > 0 && stat.parent < PIDS &&
 			contains(walk->visited, stat.parent));
 	error = errno;
-	if (exists(pid))
+	if (is_alive(pid))
 		walk->error = error == ENOENT ? EACCES : error;
 	return false;
 }
 
 /*
- * First the signal, immediately followed by the list of its children: those
- * that it had before are found (or become ours, if it dies of the signal), and
- * those that it starts then, to clean up, are left alone.
+ * Signals the process, then lists its children: earlier ones are found (if the
+ * process dies, they become our children); later ones, which it starts to clean
+ * up, are left alone.
  */
 static void visit(struct walk *walk, pid_t pid)
 {
 	/*
-	 * From here on it is this process or none. Not before Linux 5.3, and
-	 * not where a filter forbids it; kill(2) follows at once on the check.
+	 * A pidfd keeps meaning the same process. Without one (Linux before
+	 * 5.3, seccomp(2)) we use kill(2), immediately after the check.
 	 */
-	int process = (int)syscall(SYS_pidfd_open, pid, 0);
+	const int process = kernel_pidfd_open(pid);
 
 	if (process < 0 && errno == ESRCH)
 		return;
 	if (is_ours(walk, pid)) {
 		add(walk->visited, pid);
 		if (!is_spared(walk, pid))
-			send(walk, process, pid, walk->signum);
+			signal_process(walk, process, pid, walk->signum);
 		list_children(walk, pid);
 		if (walk->wake)
-			send(walk, process, pid, SIGCONT);
+			signal_process(walk, process, pid, SIGCONT);
 	}
 	if (process >= 0)
 		(void)close(process);
@@ -311,17 +303,17 @@ static void walk_descendants(struct walk *walk)
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		pid_t pid;
 
-		/* Each round there may be orphans that were not ours before. */
+		/* Each round there may be new orphans among our children. */
 		list_children(walk, walk->self);
-		pid = next_to_visit(walk);
+		pid = take_to_visit(walk);
 		if (pid == 0)
 			return;
-		for (; pid != 0; pid = next_to_visit(walk))
+		for (; pid != 0; pid = take_to_visit(walk))
 			visit(walk, pid);
 	}
 }
 
-/* As PID 1: each other process is ours, and is listed. */
+/* As PID 1: all other processes of the namespace. */
 static void walk_namespace(struct walk *walk)
 {
 	for (int round = 0; round < ROUNDS_MAX; round++) {
@@ -330,22 +322,22 @@ static void walk_namespace(struct walk *walk)
 		if (!proc_each_number("/proc", list_other, walk))
 			return;
 		walk->complete = true;
-		pid = next_to_visit(walk);
+		pid = take_to_visit(walk);
 		if (pid == 0)
 			return;
-		for (; pid != 0; pid = next_to_visit(walk)) {
+		for (; pid != 0; pid = take_to_visit(walk)) {
 			add(walk->visited, pid);
 			if (!is_spared(walk, pid))
-				send(walk, -1, pid, walk->signum);
+				signal_process(walk, -1, pid, walk->signum);
 		}
 	}
 }
 
 /*
- * Returns 0 or an errno. The sets are an address range rather than memory: only
- * where there are processes is a page of them touched, and all are given back.
+ * Runs a walk. Returns 0 or an errno. The sets take 1 MB of address space, of
+ * which only the pages with a bit set take memory, until the walk is over.
  */
-static int signal_each(struct walk *walk, void (*go)(struct walk *walk))
+static int run_walk(struct walk *walk, void (*go)(struct walk *walk))
 {
 	struct pid_set *sets =
 		mmap(NULL, 2 * sizeof(*sets), PROT_READ | PROT_WRITE,
@@ -364,7 +356,7 @@ static int signal_each(struct walk *walk, void (*go)(struct walk *walk))
 	return walk->listed ? walk->error : ENOENT;
 }
 
-static struct walk beginning(pid_t command, int signum)
+static struct walk start_walk(pid_t command, int signum)
 {
 	const pid_t self = getpid();
 
@@ -379,15 +371,15 @@ static struct walk beginning(pid_t command, int signum)
 }
 
 static bool signal_namespace(int signum, bool wake,
-			     const struct processes_told *told)
+			     const struct processes_signaled *spared)
 {
 	struct walk walk = { .complete = false };
 	int error = 0;
 
-	if (told && proc_is_ours()) {
-		walk = beginning(0, signum);
-		set_told(&walk, told);
-		error = signal_each(&walk, walk_namespace);
+	if (spared && proc_is_ours()) {
+		walk = start_walk(0, signum);
+		spare(&walk, spared);
+		error = run_walk(&walk, walk_namespace);
 	}
 	if (!walk.complete)
 		error = kill(-1, signum) < 0 && errno != ESRCH ? errno : 0;
@@ -398,28 +390,27 @@ static bool signal_namespace(int signum, bool wake,
 }
 
 bool processes_signal(pid_t command, int signum, bool wake,
-		      const struct processes_told *told)
+		      const struct processes_signaled *spared)
 {
 	struct walk walk;
 
-	if (told && told->tick == 0)
-		told = NULL;
+	if (spared && spared->tick == 0)
+		spared = NULL;
 	if (getpid() == 1)
-		return signal_namespace(signum, wake, told);
+		return signal_namespace(signum, wake, spared);
 	/*
-	 * From here kill(-1) would reach the whole machine. One by one, those
-	 * that are still to be killed would start new ones where the dead make
-	 * room; while all are stopped there is no room and no process to start
-	 * any.
+	 * Not kill(-1), which would reach the whole machine. While processes
+	 * are killed one by one, the others could start new ones: so all are
+	 * stopped first.
 	 */
 	if (signum == SIGKILL) {
-		walk = beginning(command, SIGSTOP);
-		(void)signal_each(&walk, walk_descendants);
+		walk = start_walk(command, SIGSTOP);
+		(void)run_walk(&walk, walk_descendants);
 	}
-	walk = beginning(command, signum);
+	walk = start_walk(command, signum);
 	walk.wake = wake;
-	set_told(&walk, told);
-	errno = signal_each(&walk, walk_descendants);
+	spare(&walk, spared);
+	errno = run_walk(&walk, walk_descendants);
 	return errno == 0;
 }
 
@@ -440,7 +431,7 @@ bool processes_remain(void)
 
 	if (getpid() != 1 || (kill(-1, 0) < 0 && errno == ESRCH))
 		return false;
-	/* The signal may have been for kernel threads alone. */
+	/* kill(-1, 0) counts kernel threads, too. */
 	if (!proc_is_ours() || !proc_read_stat(KTHREADD, &kthreadd) ||
 	    !kthreadd.is_kernel_thread)
 		return true;

@@ -1,6 +1,6 @@
 /*
- * Every process that we are responsible for: as PID 1 our PID namespace,
- * otherwise our descendants, whatever session or process group they are in.
+ * All processes that we are responsible for, whatever their session or group:
+ * as PID 1 the PID namespace, otherwise our descendants.
  */
 #ifndef PROCESSES_H
 #define PROCESSES_H
@@ -9,42 +9,41 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/*
- * The processes that a signal was sent to at some moment: those of a process
- * group that existed then.
- */
-struct processes_told {
+/* The processes of a group that existed at some moment, and got a signal. */
+struct processes_signaled {
 	pid_t group;  /* or PROCESSES_ALL */
-	int64_t tick; /* the moment, as proc_stat.start; 0: there is none */
-	pid_t newest; /* the PID given last before it; -1 if unknown */
+	int64_t tick; /* the moment, in the unit of proc_stat.start; 0: none */
+	pid_t newest; /* the last PID that had been assigned; -1: unknown */
 };
 
 enum {
 	PROCESSES_ALL = 0,
 };
 
-/* The processes of the group that exist now. */
-struct processes_told processes_told_now(pid_t group);
+/* The processes of the group, or PROCESSES_ALL, that exist now. */
+struct processes_signaled processes_now(pid_t group);
 
 /*
- * Sends signum to all of them except those that were told and those that these
- * started later, and then, if wake, SIGCONT to all. To each once, and never to
- * another process that got the PID of one that has exited.
+ * Sends signum to all processes, once to each, and then, if wake, SIGCONT.
+ * Never signals a new process that got the PID of one that has exited.
  *
- * command: a child of ours that has not been reaped, or 0. Where /proc does
- * not show our descendants, and we are not PID 1, it is the only one that gets
- * the signal. Where we are PID 1 then those that were told get it again.
+ * spared: processes that do not get signum, nor do processes that these have
+ * started since; NULL: none. Where /proc does not show them, as PID 1 nothing
+ * is spared.
  *
- * Returns false, with errno set, when a process could not be found or the
- * kernel did not let us send to it. That there is none is not a failure.
+ * command: our child that has not been reaped, or 0. Where /proc does not show
+ * our descendants, and we are not PID 1, only it gets the signal.
+ *
+ * Returns false, with errno set, when a process could not be found or signaled.
+ * To find none is no failure.
  */
 bool processes_signal(pid_t command, int signum, bool wake,
-		      const struct processes_told *told);
+		      const struct processes_signaled *spared);
 
 /*
- * Whether a process remains that is not our child, when we have no child left:
- * it entered our PID namespace from outside (setns(2)). Kernel threads, in the
- * PID namespace of a machine, do not count.
+ * Call when no child is left: whether other processes remain in our PID
+ * namespace, which have joined it from outside (setns(2), docker exec). Kernel
+ * threads, which a machine's PID 1 sees, do not count.
  */
 bool processes_remain(void);
 

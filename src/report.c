@@ -1,81 +1,87 @@
 #include <string.h>
 
 #include "errors.h"
-#include "explain.h"
 #include "format.h"
 #include "log.h"
+#include "oom.h"
 #include "proc.h"
 #include "report.h"
 
 enum {
-	COMM_MAX = sizeof(" (123456789012345)"), /* proc_pid_comm(5) */
-	SENDER_MAX = sizeof(
-		"PID 0 (outside the namespace, or the kernel), UID 4294967295"),
-	TARGET_MAX = sizeof("group -2147483648"),
+	COMM_MAX = sizeof("123456789012345"), /* proc_pid_comm(5) */
+	SENDER_MAX = sizeof("a process outside this PID namespace "
+			    "(UID 4294967295)"),
+	TARGET_MAX = 256, /* a longer program name is cut */
 };
 
 static const char *const modes[] = {
-	[MODE_SESSION] = "in a session of its own",
-	[MODE_GROUP] = "in a process group of its own",
-	[MODE_SINGLE_CHILD] = "as a single child",
+	[MODE_SESSION] = "new session",
+	[MODE_GROUP] = "new process group",
+	[MODE_SINGLE_CHILD] = "single-child mode",
 };
 
-static void format_target(char text[TARGET_MAX], enum target target,
-			  pid_t command)
+static const char *program(const struct options *options)
 {
-	if (target == TARGET_EVERYTHING)
-		format_text(text, TARGET_MAX, "everything");
-	else
-		format_text(text, TARGET_MAX, "%s %d",
-			    target == TARGET_GROUP ? "group" : "PID", command);
+	return options->command[0];
 }
 
-void report_start(const struct options *options, pid_t pid)
+/* Fills text, at most size bytes. Returns its length. */
+static size_t format_target(char *text, size_t size,
+			    const struct options *options, pid_t command,
+			    enum target target)
+{
+	if (target == TARGET_ALL)
+		return format_text(text, size, "all processes");
+	return format_text(text, size, "%s%s (PID %d)",
+			   target == TARGET_GROUP ? "the process group of "
+						  : "",
+			   program(options), command);
+}
+
+void report_start(const struct options *options, pid_t command)
 {
 	if (options->mode == MODE_PAUSE)
-		log_verbose("waiting for SIGTERM or SIGINT, without a COMMAND");
+		log_verbose("waiting for SIGTERM or SIGINT (--pause)");
 	else
-		log_verbose("started %s %s: PID %d", options->command[0],
-			    modes[options->mode], pid);
+		log_verbose("started %s as PID %d (%s)", program(options),
+			    command, modes[options->mode]);
 }
 
-/* " (NAME)" for who runs as pid, or "" where that cannot be read. */
-static void format_name(char name[COMM_MAX], pid_t pid)
+/* The name of the program that runs as pid; false if it cannot be read. */
+static bool read_name(char name[COMM_MAX], pid_t pid)
 {
 	char path[sizeof("/proc/-2147483648/comm")];
 	char comm[PROC_LINE_MAX];
 
 	format_text(path, sizeof(path), "/proc/%d/comm", pid);
-	if (proc_is_ours() && proc_find_line(path, "", comm))
-		format_text(name, COMM_MAX, " (%s)", comm);
-	else
-		*name = '\0';
+	if (!proc_is_ours() || !proc_find_line(path, "", comm))
+		return false;
+	format_text(name, COMM_MAX, "%s", comm);
+	return true;
 }
 
-static void format_process(char sender[SENDER_MAX], const siginfo_t *info)
+static void format_process(char sender[SENDER_MAX], pid_t pid, uid_t uid)
 {
 	char name[COMM_MAX];
 
-	if (info->si_pid == 0) {
-		format_text(
-			sender, SENDER_MAX,
-			"PID 0 (outside the namespace, or the kernel), UID %u",
-			info->si_uid);
-		return;
-	}
-	format_name(name, info->si_pid);
-	format_text(sender, SENDER_MAX, "PID %d%s, UID %u", info->si_pid, name,
-		    info->si_uid);
+	if (pid == 0)
+		format_text(sender, SENDER_MAX,
+			    "a process outside this PID namespace (UID %u)",
+			    uid);
+	else if (read_name(name, pid))
+		format_text(sender, SENDER_MAX, "%s (PID %d, UID %u)", name,
+			    pid, uid);
+	else
+		format_text(sender, SENDER_MAX, "PID %d (UID %u)", pid, uid);
 }
 
-/* Only for these si_codes is there a sender, sigaction(2). */
 static void format_sender(char sender[SENDER_MAX], const siginfo_t *info)
 {
 	switch (info->si_code) {
-	case SI_USER:
+	case SI_USER: /* only these three have a sender, sigaction(2) */
 	case SI_QUEUE:
 	case SI_TKILL:
-		format_process(sender, info);
+		format_process(sender, info->si_pid, info->si_uid);
 		return;
 	}
 	if (info->si_code == SI_KERNEL &&
@@ -85,102 +91,153 @@ static void format_sender(char sender[SENDER_MAX], const siginfo_t *info)
 		format_text(sender, SENDER_MAX, "the kernel");
 }
 
-static void report_signal(const struct event *event, const siginfo_t *info,
-			  const struct actions *actions, const char *target)
+/* The end of the line about a signal that arrived as signum. */
+static void format_outcome(char text[TARGET_MAX], const struct options *options,
+			   pid_t command, const struct actions *actions,
+			   int signum)
 {
-	const struct signal_name name = signals_name(info->si_signo);
+	static const char *const texts[] = {
+		[OUTCOME_FORWARDED] = "forwarded to ",
+		[OUTCOME_DROPPED] = "dropped",
+		[OUTCOME_ALREADY_SENT] = "already sent by the terminal to ",
+		[OUTCOME_DELAYED] = "delayed (--delay)",
+		[OUTCOME_PAUSE_ENDED] = "exiting",
+	};
+	const bool forwarded = actions->outcome == OUTCOME_FORWARDED;
+	const bool rewritten = forwarded && actions->signum != signum;
+	size_t length =
+		format_text(text, TARGET_MAX, "%s", texts[actions->outcome]);
+
+	if (forwarded || actions->outcome == OUTCOME_ALREADY_SENT)
+		length += format_target(
+			text + length, TARGET_MAX - length, options, command,
+			forwarded ? actions->target : TARGET_COMMAND);
+	if (rewritten)
+		format_text(text + length, TARGET_MAX - length, " as %s",
+			    signals_name(actions->signum).text);
+}
+
+static void report_signal(const struct options *options, pid_t command,
+			  const struct actions *actions, const siginfo_t *info)
+{
 	char sender[SENDER_MAX];
+	char outcome[TARGET_MAX];
 
 	format_sender(sender, info);
-	if (event->reached_command)
-		log_verbose("%s from %s: COMMAND has it already", name.text,
-			    sender);
-	else if (actions->end_pause)
-		log_verbose("%s from %s: ends the pause", name.text, sender);
-	else if (actions->hold)
-		log_verbose("%s from %s: held back", name.text, sender);
-	else if (actions->signum == 0)
-		log_verbose("%s from %s: dropped", name.text, sender);
-	else if (actions->signum == info->si_signo)
-		log_verbose("%s from %s: passed on to %s", name.text, sender,
-			    target);
-	else
-		log_verbose("%s from %s: passed on to %s as %s", name.text,
-			    sender, target, signals_name(actions->signum).text);
+	format_outcome(outcome, options, command, actions, info->si_signo);
+	log_verbose("%s from %s: %s", signals_name(info->si_signo).text, sender,
+		    outcome);
 }
 
-void report_actions(const struct event *event, const siginfo_t *info,
-		    const struct actions *actions, pid_t command)
+void report_outcome(const struct options *options, pid_t command,
+		    const struct actions *actions, const siginfo_t *info)
 {
 	char target[TARGET_MAX];
 
-	if (actions->last_resort)
-		log_warning("time is up: SIGKILL to everything");
-	if (!log_says(LOG_VERBOSE))
+	if (actions->outcome == OUTCOME_GRACE_EXPIRED ||
+	    actions->outcome == OUTCOME_KILL_AFTER_EXPIRED)
+		log_warning("%s expired: sending SIGKILL to all processes",
+			    actions->outcome == OUTCOME_GRACE_EXPIRED
+				    ? "--grace"
+				    : "--kill-after");
+	if (!log_prints(LOG_VERBOSE))
 		return;
-	format_target(target, actions->target, command);
-	if (info)
-		report_signal(event, info, actions, target);
-	else if (event->kind == EVENT_COMMAND_ENDED && actions->signum != 0)
-		log_verbose("COMMAND has ended: %s to %s",
-			    signals_name(actions->signum).text, target);
+	if (info) {
+		report_signal(options, command, actions, info);
+	} else if (actions->outcome == OUTCOME_TERMINATE) {
+		format_target(target, sizeof(target), options, command,
+			      actions->target);
+		log_verbose("sending SIGTERM to %s", target);
+	}
 	if (actions->suspend != 0)
-		log_verbose("stopping ourselves until SIGCONT");
+		log_verbose("stopping until SIGCONT");
 }
 
-void report_refusal(const struct actions *actions, pid_t command, int error)
+void report_refusal(const struct options *options, pid_t command,
+		    const struct actions *actions, int error)
 {
 	char target[TARGET_MAX];
 
-	format_target(target, actions->target, command);
+	format_target(target, sizeof(target), options, command,
+		      actions->target);
 	log_warning("cannot send %s to %s: %s",
 		    signals_name(actions->signum).text, target,
 		    errors_text(error));
 }
 
-void report_death(const struct options *options, const siginfo_t *dead,
-		  pid_t command)
-{
-	const bool orphan = dead->si_pid != command;
-	const char *who = orphan ? "orphan" : "COMMAND";
-	const enum log_level level =
-		orphan && options->warn_on_reap ? LOG_WARNING : LOG_VERBOSE;
-
-	if (dead->si_code == CLD_EXITED)
-		log_say(level, "%s, PID %d, ended with status %d", who,
-			dead->si_pid, dead->si_status);
-	else
-		log_say(level, "%s, PID %d, was killed by %s", who,
-			dead->si_pid, signals_name(dead->si_status).text);
-}
-
-void report_cause(const siginfo_t *dead, int oom_kills)
-{
-	log_why(LOG_WARNING,
-		"COMMAND was killed by %s, which we did not pass on%s%s",
-		signals_name(dead->si_status).text,
-		dead->si_code == CLD_DUMPED ? ", core dumped" : "",
-		explain_death(dead->si_status, oom_kills));
-}
-
-void report_oom_below(const struct options *options, const siginfo_t *dead)
-{
-	log_why(LOG_WARNING,
-		"%s (PID %d) exited with status %d, and its cgroup recorded an "
-		"OOM kill: a child of it was probably out of memory",
-		options->command[0], dead->si_pid, dead->si_status);
-}
-
-void report_give_up(const struct options *options, pid_t command, bool failed)
+void report_survivors(const struct options *options, pid_t command, bool failed)
 {
 	if (command != 0)
 		log_warning("%s (PID %d) still exists a second after SIGKILL; "
 			    "exiting anyway",
-			    options->command[0], command);
+			    program(options), command);
+	else if (failed)
+		log_warning("some processes could not be killed; exiting "
+			    "anyway");
 	else
-		log_warning("some processes %s; exiting anyway",
-			    failed ? "could not be killed"
-				   : "survived SIGKILL");
+		log_warning("some processes survived SIGKILL; exiting anyway");
+}
+
+struct ending {
+	char text[sizeof("was killed by SIGRTMIN+15")];
+};
+
+static struct ending format_ending(const siginfo_t *exited)
+{
+	struct ending ending;
+
+	if (exited->si_code == CLD_EXITED)
+		format_text(ending.text, sizeof(ending.text),
+			    "exited with status %d", exited->si_status);
+	else
+		format_text(ending.text, sizeof(ending.text),
+			    "was killed by %s",
+			    signals_name(exited->si_status).text);
+	return ending;
+}
+
+void report_exit(const struct options *options, const siginfo_t *exited)
+{
+	log_verbose("%s (PID %d) %s", program(options), exited->si_pid,
+		    format_ending(exited).text);
+}
+
+/* What may have caused a SIGKILL that is not ours. */
+static const char *guess(int signum, int oom_kills)
+{
+	if (signum != SIGKILL)
+		return "";
+	if (oom_kills > 0)
+		return ": out of memory (its cgroup recorded an OOM kill)";
+	if (oom_kills == 0)
+		return ": its cgroup recorded no OOM kill; the container's "
+		       "stop timeout may have expired";
+	return ": out of memory, or the container's stop timeout expired";
+}
+
+void report_unexpected_kill(const struct options *options,
+			    const siginfo_t *exited, int oom_kills)
+{
+	log_reason(LOG_WARNING, "%s (PID %d) %s%s, not sent by dumb-init%s",
+		   program(options), exited->si_pid, format_ending(exited).text,
+		   exited->si_code == CLD_DUMPED ? " (core dumped)" : "",
+		   guess(exited->si_status, oom_kills));
+}
+
+void report_oom_of_child(const struct options *options, const siginfo_t *exited)
+{
+	log_reason(LOG_WARNING,
+		   "%s (PID %d) %s, and its cgroup recorded an OOM kill: one "
+		   "of its children was probably killed",
+		   program(options), exited->si_pid,
+		   format_ending(exited).text);
+}
+
+void report_orphan(const struct options *options, const siginfo_t *exited)
+{
+	log_line(options->warn_on_reap ? LOG_WARNING : LOG_VERBOSE,
+		 "reaped orphan (PID %d), which %s", exited->si_pid,
+		 format_ending(exited).text);
 }
 
 void report_traced(pid_t pid, int signum)
@@ -204,10 +261,12 @@ static struct seconds format_seconds(const struct timeval *time)
 	return seconds;
 }
 
-void report_usage(const struct rusage *usage)
+void report_usage(const struct options *options, const struct rusage *usage)
 {
-	log_verbose("COMMAND took %s s user, %s s system, %d KiB at most",
-		    format_seconds(&usage->ru_utime).text,
+	if (!log_prints(LOG_VERBOSE))
+		return;
+	log_verbose("%s used %s s user, %s s system, %d KiB peak memory",
+		    program(options), format_seconds(&usage->ru_utime).text,
 		    format_seconds(&usage->ru_stime).text,
 		    (int)usage->ru_maxrss);
 }

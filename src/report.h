@@ -1,6 +1,6 @@
 /*
- * What we say while COMMAND runs. What only --verbose says costs a comparison
- * without it.
+ * The messages that are printed while COMMAND runs. They name COMMAND by its
+ * program, options->command[0], and its PID, command.
  */
 #ifndef REPORT_H
 #define REPORT_H
@@ -10,47 +10,51 @@
 
 #include "lifecycle.h"
 
-/* COMMAND runs as pid, or there is none. */
-void report_start(const struct options *options, pid_t pid);
+/* --verbose: COMMAND was started; or in MODE_PAUSE: we wait. */
+void report_start(const struct options *options, pid_t command);
 
 /*
- * What becomes of an event. info came with the signal that the event or the
- * actions are about, and is NULL if there is none. command: COMMAND's PID.
+ * The outcome of an event. A first SIGKILL is a warning, other outcomes are for
+ * --verbose. info: of the signal that the outcome is about, if it is about one.
  */
-void report_actions(const struct event *event, const siginfo_t *info,
-		    const struct actions *actions, pid_t command);
+void report_outcome(const struct options *options, pid_t command,
+		    const struct actions *actions, const siginfo_t *info);
 
-/* A warning: the target did not get its signal, by error (an errno). */
-void report_refusal(const struct actions *actions, pid_t command, int error);
-
-/* What waitid(2) says of a child; with --warn-on-reap a warning if an orphan.
- */
-void report_death(const struct options *options, const siginfo_t *dead,
-		  pid_t command);
+/* A warning: actions->signum could not be sent to its target; error: errno. */
+void report_refusal(const struct options *options, pid_t command,
+		    const struct actions *actions, int error);
 
 /*
- * Why we end: a signal that is not from us killed COMMAND; and what may be
- * behind it. oom_kills: as explain_death takes it.
+ * A warning: processes survived SIGKILL, and we exit. command: 0 if COMMAND is
+ * not among them. failed: SIGKILL could not be sent to all of them.
  */
-void report_cause(const siginfo_t *dead, int oom_kills);
+void report_survivors(const struct options *options, pid_t command,
+		      bool failed);
+
+/* --verbose: COMMAND's exit, as waitid(2) describes it. */
+void report_exit(const struct options *options, const siginfo_t *exited);
 
 /*
- * Why we end: COMMAND exited with the status that a shell has for a child that
- * SIGKILL killed, and the cgroup has recorded an OOM kill.
+ * A warning, and the reason for a failure: a signal that we did not send killed
+ * COMMAND. oom_kills: those meanwhile, or OOM_UNKNOWN.
  */
-void report_oom_below(const struct options *options, const siginfo_t *dead);
+void report_unexpected_kill(const struct options *options,
+			    const siginfo_t *exited, int oom_kills);
 
 /*
- * A warning: SIGKILL has not ended every process, and we exit. command:
- * COMMAND's PID if it is among them, or 0. failed: not all could be sent the
- * signal.
+ * The same: COMMAND exited with 137, the status of a shell whose child was
+ * killed by SIGKILL, and there was an OOM kill meanwhile.
  */
-void report_give_up(const struct options *options, pid_t command, bool failed);
+void report_oom_of_child(const struct options *options,
+			 const siginfo_t *exited);
 
-/* A child made us its tracer; it goes on, with signum, or with none if 0. */
+/* --verbose; --warn-on-reap: a warning. */
+void report_orphan(const struct options *options, const siginfo_t *exited);
+
+/* --verbose: a child made us its tracer; it continues, with signum if not 0. */
 void report_traced(pid_t pid, int signum);
 
-/* What COMMAND took, with the children that it waited for. */
-void report_usage(const struct rusage *usage);
+/* --verbose: the resources that COMMAND and its reaped children used. */
+void report_usage(const struct options *options, const struct rusage *usage);
 
 #endif

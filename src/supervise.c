@@ -1,13 +1,13 @@
 #include <errno.h>
-#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "explain.h"
+#include "delivery.h"
 #include "lifecycle.h"
 #include "log.h"
+#include "oom.h"
 #include "proc.h"
 #include "processes.h"
 #include "report.h"
@@ -15,65 +15,66 @@
 #include "supervise.h"
 #include "terminal.h"
 
-/* After what time we look again, where no SIGCHLD tells of an exit; in ns. */
-#define LOOK_INTERVAL (20 * SIGNALS_MS)
+/* The polling interval, for exits that raise no SIGCHLD; in ns. */
+#define POLL_INTERVAL (20 * NUMBERS_MS)
 
 /*
- * When we do what can wait, such as reading how many OOM kills the cgroup has
- * counted so far, and when we try that again; in ns. It takes longer than all
- * else at our start, and a COMMAND that exits sooner is spared it.
+ * The delay, and the interval, of the part of the start that can wait; in ns.
+ * Most of its time is to read the count of OOM kills: a COMMAND that exits
+ * earlier is not slowed down by that.
  */
-#define SETTLE_AFTER (5 * SIGNALS_MS)
+#define FINISH_START_AFTER (5 * NUMBERS_MS)
 
-/* How long a SIGCONT may come before we stop, in ns. */
-#define SUSPEND_DELAY (50 * SIGNALS_MS)
+/* How long a SIGCONT may arrive before we stop, in ns. */
+#define SUSPEND_DELAY (50 * NUMBERS_MS)
 
 enum {
-	SETTLE_TRIES = SPAWN_PATIENCE_MS / 5, /* at SETTLE_AFTER each */
-	STATUS_OF_KILLED = 128 + SIGKILL,     /* as a shell reports its child */
+	FINISH_START_TRIES = SPAWN_PATIENCE_MS / 5,
+	STATUS_OF_KILLED = 128 + SIGKILL, /* of a shell, for its child */
 	SIGNAL_MASK = 0x7f, /* of the status of a traced process that stops */
 };
 
 struct supervisor {
 	struct lifecycle lifecycle;
 	struct start *start;
-	pid_t command;     /* 0 when it has been reaped, or there is none */
-	siginfo_t held;    /* what came with the signal that is held back */
-	siginfo_t resumed; /* a SIGCONT that came in place of our stop; or 0 */
-	signals_set got;   /* the signals that COMMAND got from us */
-	struct processes_told told; /* that got a SIGTERM from us */
-	int oom_kills;    /* of our cgroup, soon after COMMAND's start */
-	int settle_tries; /* left; 0: that is done */
-	bool has_begun;   /* the first wait is over */
-	bool look_again;  /* an exit may raise no SIGCHLD, or was missed */
-	bool kill_failed; /* the last SIGKILL did not reach all processes */
+	pid_t command;     /* 0 once it is reaped, and in MODE_PAUSE */
+	siginfo_t delayed; /* of the signal that --delay holds back */
+	siginfo_t resumed; /* a SIGCONT that replaced our stop, or 0 */
+	signals_set sent;  /* the signals that COMMAND got from us */
+	/* The processes that got a forwarded SIGTERM, for --grace. */
+	struct processes_signaled terminated;
+	int oom_kills_before; /* since about COMMAND's exec */
+	int start_tries;      /* left, to finish the start; 0: it is finished */
+	bool has_waited;      /* the first wait is over */
+	bool must_poll;       /* an exit may raise no SIGCHLD, or was missed */
+	bool kill_failed;     /* the last SIGKILL did not reach all processes */
 };
 
+/* The signal without its value if the queue has no room for that. */
 static bool send_with_value(pid_t pid, int signum, const siginfo_t *value)
 {
-	/* There may be no room for the value; the signal itself needs none. */
-	return signals_queue(pid, signum, value) || kill(pid, signum) == 0;
+	return kernel_queue_signal(pid, signum, value) == 0 ||
+	       kill(pid, signum) == 0;
 }
 
-/* To COMMAND's group or to COMMAND. info: NULL for a signal of our own. */
+/* To COMMAND or its group. info: NULL for a signal of our own. */
 static bool send_to_command(const struct supervisor *supervisor,
-			    const struct actions *actions,
+			    enum target target, int signum,
 			    const siginfo_t *info)
 {
 	const pid_t pid = supervisor->command;
 
-	if (actions->target == TARGET_GROUP) {
-		if (kill(-pid, actions->signum) == 0)
+	if (target == TARGET_GROUP) {
+		if (kill(-pid, signum) == 0)
 			return true;
-		/* The group is empty: COMMAND may have moved to another, or
-		 * seccomp(2) did not let it have one. Our own SIGTERM is for
-		 * the group only. */
-		return info && errno == ESRCH &&
-		       kill(pid, actions->signum) == 0;
+		/* The group is empty if COMMAND has moved to another, or
+		 * seccomp(2) forbade setpgid: then COMMAND gets the signal. Our
+		 * own SIGTERM is for the group only. */
+		return info && errno == ESRCH && kill(pid, signum) == 0;
 	}
 	if (info && info->si_code == SI_QUEUE)
-		return send_with_value(pid, actions->signum, info);
-	return kill(pid, actions->signum) == 0;
+		return send_with_value(pid, signum, info);
+	return kill(pid, signum) == 0;
 }
 
 /* Whether we may send signals to COMMAND, which has not been reaped. */
@@ -83,75 +84,81 @@ static bool may_signal(pid_t command)
 }
 
 /* Returns an errno, or 0. */
-static int send(struct supervisor *supervisor, const struct actions *actions,
-		const siginfo_t *info)
+static int send_to_all(struct supervisor *supervisor,
+		       const struct actions *actions, const siginfo_t *info)
 {
-	const signals_set bit = SIGNALS_BIT(actions->signum);
 	const pid_t command = supervisor->command;
-	struct actions resume = *actions;
+	const bool own_sigterm = !info && actions->signum == SIGTERM;
 	int error = 0;
 
-	resume.signum = SIGCONT;
-	if (actions->target != TARGET_EVERYTHING) {
-		if (!send_to_command(supervisor, actions, info))
-			return errno;
-		supervisor->got |= bit;
-		if (actions->wake)
-			(void)send_to_command(supervisor, &resume, info);
-		return 0;
-	}
-	/* The SIGTERM of --grace is not for those that have had one. */
 	if (!processes_signal(command, actions->signum, actions->wake,
-			      !info && actions->signum == SIGTERM
-				      ? &supervisor->told
-				      : NULL))
+			      own_sigterm ? &supervisor->terminated : NULL))
 		error = errno;
 	if (may_signal(command))
-		supervisor->got |= bit;
+		supervisor->sent |= SIGNALS_BIT(actions->signum);
 	else if (command != 0 && error == 0)
-		error = errno; /* kill(-1) of PID 1 succeeds if one was sent */
+		error = errno; /* kill(-1) succeeds if it reached a process */
 	return error;
 }
 
+/* Returns an errno, or 0. */
+static int send_to_target(struct supervisor *supervisor,
+			  const struct actions *actions, const siginfo_t *info)
+{
+	if (actions->target == TARGET_ALL)
+		return send_to_all(supervisor, actions, info);
+	if (!send_to_command(supervisor, actions->target, actions->signum,
+			     info))
+		return errno;
+	supervisor->sent |= SIGNALS_BIT(actions->signum);
+	if (actions->wake)
+		(void)send_to_command(supervisor, actions->target, SIGCONT,
+				      info);
+	return 0;
+}
+
 /*
- * Under --grace: keeps which processes have had a SIGTERM, before it is sent. A
- * process that COMMAND starts when it gets it, to clean up, has had none.
+ * Keeps which processes get a forwarded SIGTERM, for --grace. Called before it
+ * is sent: a process that COMMAND starts for its clean-up gets none.
  */
-static void note_told(struct supervisor *supervisor,
-		      const struct actions *actions)
+static void note_terminated(struct supervisor *supervisor,
+			    const struct actions *actions)
 {
 	const struct options *options = supervisor->lifecycle.options;
 
 	if (actions->signum == SIGTERM && options->grace_ms != DURATION_NONE &&
 	    supervisor->lifecycle.phase == PHASE_RUNNING &&
 	    actions->target != TARGET_COMMAND)
-		supervisor->told = processes_told_now(
+		supervisor->terminated = processes_now(
 			actions->target == TARGET_GROUP ? supervisor->command
 							: PROCESSES_ALL);
 }
 
-/* info: what came with the signal; NULL for one that is our own. */
-static void pass_on(struct supervisor *supervisor,
-		    const struct actions *actions, const siginfo_t *info)
+/* info: of a forwarded signal; NULL for a signal of our own. */
+static void send_signal(struct supervisor *supervisor,
+			const struct actions *actions, const siginfo_t *info)
 {
 	int error;
 
-	note_told(supervisor, actions);
-	error = send(supervisor, actions, info);
+	note_terminated(supervisor, actions);
+	error = send_to_target(supervisor, actions, info);
 	if (actions->signum == SIGKILL)
 		supervisor->kill_failed = error != 0;
 	/*
-	 * Our own SIGTERM for COMMAND's group may find no more than COMMAND's
-	 * zombie, and that may refuse it. SIGKILL is sent again and again.
+	 * Not for our own SIGTERM to the group, in which COMMAND's zombie may
+	 * be alone, nor for a SIGKILL that is repeated.
 	 */
-	if (error != 0 && (info || actions->wake || actions->last_resort))
-		report_refusal(actions, supervisor->command, error);
+	if (error != 0 && (info || actions->wake ||
+			   actions->outcome == OUTCOME_GRACE_EXPIRED ||
+			   actions->outcome == OUTCOME_KILL_AFTER_EXPIRED))
+		report_refusal(supervisor->lifecycle.options,
+			       supervisor->command, actions, error);
 }
 
 /*
- * Stops us, as COMMAND is, by the default action of a job stop signal, which a
- * shell or a dumb-init above us expects. A signal that was sent to us may be
- * followed closely by a SIGCONT to undo it, which must not be lost.
+ * Stops us by the default action of a job stop signal, which the shell or the
+ * dumb-init above us expects. was_sent: the signal was sent to us; a SIGCONT
+ * that follows it closely must not be lost.
  */
 static void suspend(struct supervisor *supervisor,
 		    const struct actions *actions, bool was_sent)
@@ -160,83 +167,84 @@ static void suspend(struct supervisor *supervisor,
 	const pid_t self = getpid();
 
 	if (was_sent) {
-		if (signals_stop_unless_continued(signum, SUSPEND_DELAY,
-						  &supervisor->resumed))
+		if (delivery_stop_unless_continued(signum, SUSPEND_DELAY,
+						   &supervisor->resumed))
 			return;
 		supervisor->resumed.si_signo = 0;
 	} else {
 		(void)kill(actions->suspend_group ? 0 : self, signum);
-		signals_let_act(SIGNALS_BIT(signum));
+		delivery_let_act(SIGNALS_BIT(signum));
 	}
-	/* In an orphaned process group that stops nothing. */
-	if (!(signals_pending() & SIGNALS_BIT(SIGCONT)))
+	/* In an orphaned process group that signal does not stop us. */
+	if (!(kernel_pending() & SIGNALS_BIT(SIGCONT)))
 		(void)kill(self, SIGSTOP);
 }
 
-/* Now, for what is timed; a signal that is forwarded at once costs no clock. */
+/* The current time if a deadline can depend on it, otherwise 0: to forward a
+ * signal should not cost a call of the clock. */
 static int64_t time_of(const struct event *event, const struct options *options)
 {
 	const bool timed =
-		options->delayed != 0 ||
+		options->delay_signal != 0 ||
 		options->kill_after_ms != DURATION_NONE ||
 		(options->grace_ms != DURATION_NONE &&
 		 (event->kind != EVENT_SIGNAL || options->mode == MODE_PAUSE));
 
-	return timed ? signals_clock() : 0;
+	return timed ? kernel_clock() : 0;
 }
 
-static void lend_terminal(const struct supervisor *supervisor,
-			  const struct actions *actions)
+static void give_terminal(const struct supervisor *supervisor, bool stdin_only)
 {
-	if (actions->only_on_stdin)
-		terminal_pass_on(getpgrp(), supervisor->command);
+	if (stdin_only)
+		terminal_switch_stdin(getpgrp(), supervisor->command);
 	else
-		terminal_hand_over(getpgrp(), supervisor->command);
+		terminal_switch(getpgrp(), supervisor->command);
 }
 
-static void take_terminal_back(const struct supervisor *supervisor)
+static void take_terminal(const struct supervisor *supervisor)
 {
 	if (supervisor->lifecycle.options->mode == MODE_SESSION)
-		terminal_take();
+		terminal_acquire();
 	else
-		terminal_hand_over(supervisor->command, getpgrp());
+		terminal_switch(supervisor->command, getpgrp());
 }
 
-/* info: what came with a signal; NULL for an event that is none. */
+/* info: of the signal that the event is about; NULL if it is about none. */
 static void handle(struct supervisor *supervisor, const struct event *event,
 		   const siginfo_t *info)
 {
 	struct lifecycle *lifecycle = &supervisor->lifecycle;
-	const struct actions actions = lifecycle_step(
-		lifecycle, event, time_of(event, lifecycle->options));
+	const struct options *options = lifecycle->options;
+	const struct actions actions =
+		lifecycle_step(lifecycle, event, time_of(event, options));
 
-	if (actions.hold && info)
-		supervisor->held = *info;
-	if (actions.release)
-		info = &supervisor->held;
-	report_actions(event, info, &actions, supervisor->command);
-	if (actions.give_up)
-		report_give_up(lifecycle->options, supervisor->command,
-			       supervisor->kill_failed);
-	if (event->reached_command)
-		supervisor->got |= SIGNALS_BIT(event->signum);
-	if (actions.lend_terminal)
-		lend_terminal(supervisor, &actions);
+	if (actions.outcome == OUTCOME_DELAYED)
+		supervisor->delayed = *info;
+	if (actions.delay_ended)
+		info = &supervisor->delayed;
+	if (actions.outcome == OUTCOME_ALREADY_SENT)
+		supervisor->sent |= SIGNALS_BIT(event->signum);
+	report_outcome(options, supervisor->command, &actions, info);
+	if (actions.outcome == OUTCOME_GAVE_UP)
+		report_survivors(options, supervisor->command,
+				 supervisor->kill_failed);
+	if (actions.give_terminal)
+		give_terminal(supervisor, actions.stdin_only);
 	/* Before SIGTERM is sent: its receivers may expect ^C to work. */
-	if (actions.take_terminal_back)
-		take_terminal_back(supervisor);
+	if (actions.take_terminal)
+		take_terminal(supervisor);
 	if (actions.signum != 0)
-		pass_on(supervisor, &actions, info);
+		send_signal(supervisor, &actions, info);
 	if (actions.suspend != 0)
 		suspend(supervisor, &actions,
 			event->kind != EVENT_COMMAND_STOPPED);
 }
 
 /*
- * The kernel sends what comes from the terminal to its whole foreground group.
- * So COMMAND has it if it is in our group, which only single-child mode lets
- * it be. But of a hangup the kernel tells the session leader alone, and in its
- * first moments COMMAND's process discards signals (spawn.h).
+ * The kernel sends a terminal signal to the whole foreground group, so COMMAND
+ * has it if it is in our group, as in single-child mode. Exceptions: a hangup
+ * is sent to the session leader alone, and COMMAND's process discards signals
+ * before exec (spawn.h).
  */
 static bool has_reached_command(struct supervisor *supervisor,
 				const siginfo_t *info)
@@ -257,9 +265,9 @@ static bool has_reached_command(struct supervisor *supervisor,
 	return getpgid(supervisor->command) == getpgrp();
 }
 
-/* Adds to an event of a job stop signal how COMMAND and the terminal stand. */
-static void look_at_job(const struct supervisor *supervisor, int signum,
-			struct event *event)
+/* For a job stop signal: whether COMMAND handles it, and owns the terminal. */
+static void add_job_state(const struct supervisor *supervisor, int signum,
+			  struct event *event)
 {
 	const struct lifecycle *lifecycle = &supervisor->lifecycle;
 	const enum mode mode = lifecycle->options->mode;
@@ -271,10 +279,10 @@ static void look_at_job(const struct supervisor *supervisor, int signum,
 	event->caught = mode == MODE_SESSION && lifecycle->is_pid_1 &&
 			proc_is_ours() && proc_catches(command, signum);
 	if (mode == MODE_GROUP)
-		event->place = terminal_place(command);
+		event->owner = terminal_owner(command);
 }
 
-static void forward(struct supervisor *supervisor, const siginfo_t *info)
+static void handle_signal(struct supervisor *supervisor, const siginfo_t *info)
 {
 	struct event event = {
 		.kind = EVENT_SIGNAL,
@@ -282,7 +290,7 @@ static void forward(struct supervisor *supervisor, const siginfo_t *info)
 		.reached_command = has_reached_command(supervisor, info),
 	};
 
-	look_at_job(supervisor, info->si_signo, &event);
+	add_job_state(supervisor, info->si_signo, &event);
 	handle(supervisor, &event, info);
 }
 
@@ -290,24 +298,16 @@ static void handle_deadline(struct supervisor *supervisor)
 {
 	struct event event = { .kind = EVENT_DEADLINE };
 
-	look_at_job(supervisor, supervisor->lifecycle.options->delayed, &event);
+	add_job_state(supervisor, supervisor->lifecycle.options->delay_signal,
+		      &event);
 	handle(supervisor, &event, NULL);
 }
 
-/* How many OOM kills there were while COMMAND ran, or EXPLAIN_UNKNOWN. */
-static int oom_kills_since(int before)
-{
-	const int now = explain_oom_kills();
-
-	if (before < 0 || now < before)
-		return EXPLAIN_UNKNOWN;
-	return now - before;
-}
-
 /*
- * Whether the signal that killed COMMAND needs no explanation: it came from us,
- * or waits for us, too, as it was sent to both; or it is a key of the terminal,
- * which we do not see if COMMAND has its own group; or the end of a pipeline.
+ * Whether the signal that killed COMMAND needs no explanation: we sent it; or
+ * it is pending for us, since it was sent to both; or it may be a key of the
+ * terminal, which does not reach us if COMMAND has its own group; or it is
+ * SIGPIPE, the usual end of the first program of a pipeline.
  */
 static bool is_expected(const struct supervisor *supervisor, int signum)
 {
@@ -316,48 +316,48 @@ static bool is_expected(const struct supervisor *supervisor, int signum)
 	const signals_set signal = SIGNALS_BIT(signum);
 
 	return signum == SIGPIPE ||
-	       (signal & (supervisor->got | signals_pending())) ||
+	       (signal & (supervisor->sent | kernel_pending())) ||
 	       ((signal & keys) && isatty(STDIN_FILENO));
 }
 
-static void explain_end(const struct supervisor *supervisor,
-			const siginfo_t *dead)
+/* Prints one line about COMMAND's exit: the reason for a failure, if any. */
+static void report_end(const struct supervisor *supervisor,
+		       const siginfo_t *exited)
 {
-	const bool exited = dead->si_code == CLD_EXITED;
-	int oom_kills = EXPLAIN_UNKNOWN;
+	const struct options *options = supervisor->lifecycle.options;
+	const bool killed = exited->si_code != CLD_EXITED;
+	const int before = supervisor->oom_kills_before;
 
-	if (exited ? dead->si_status != STATUS_OF_KILLED
-		   : is_expected(supervisor, dead->si_status))
-		return;
-	if (exited || dead->si_status == SIGKILL)
-		oom_kills = oom_kills_since(supervisor->oom_kills);
-	if (!exited)
-		report_cause(dead, oom_kills);
-	else if (oom_kills > 0)
-		report_oom_below(supervisor->lifecycle.options, dead);
+	if (killed && !is_expected(supervisor, exited->si_status))
+		report_unexpected_kill(options, exited,
+				       exited->si_status == SIGKILL
+					       ? oom_kills_since(before)
+					       : OOM_UNKNOWN);
+	else if (!killed && exited->si_status == STATUS_OF_KILLED &&
+		 oom_kills_since(before) > 0)
+		report_oom_of_child(options, exited);
+	else
+		report_exit(options, exited);
 }
 
 /*
- * As long as COMMAND is not reaped its PID stays its own, and a signal to its
- * group cannot hit another: so what follows from its exit comes first.
+ * Called before COMMAND is reaped: until then its PID, which is also that of
+ * its group, cannot be assigned to another process, and may be signaled.
  */
-static void handle_end(struct supervisor *supervisor, const siginfo_t *dead)
+static void handle_exit(struct supervisor *supervisor, const siginfo_t *exited)
 {
 	const struct event event = {
-		.kind = supervisor->start->failed ? EVENT_NOT_STARTED
-						  : EVENT_COMMAND_ENDED,
-		.cause = dead->si_code,
-		.status = dead->si_status,
+		.kind = supervisor->start->failed ? EVENT_EXEC_FAILED
+						  : EVENT_COMMAND_EXITED,
+		.cause = exited->si_code,
+		.status = exited->si_status,
 	};
 
-	if (event.kind == EVENT_COMMAND_ENDED) {
-		report_death(supervisor->lifecycle.options, dead, dead->si_pid);
-		explain_end(supervisor, dead);
-	}
+	if (event.kind == EVENT_COMMAND_EXITED)
+		report_end(supervisor, exited);
 	handle(supervisor, &event, NULL);
 	supervisor->command = 0;
-	supervisor->settle_tries = 0;
-	supervisor->oom_kills = EXPLAIN_UNKNOWN;
+	supervisor->start_tries = 0;
 }
 
 static bool is_exit(int cause)
@@ -366,7 +366,7 @@ static bool is_exit(int cause)
 	       cause == CLD_DUMPED;
 }
 
-/* What waitid(2) would say, from wait4(2). */
+/* The siginfo of waitid(2), from a status of wait4(2). */
 static siginfo_t from_wstatus(pid_t pid, int wstatus)
 {
 	siginfo_t child = { .si_code = CLD_TRAPPED };
@@ -385,12 +385,12 @@ static siginfo_t from_wstatus(pid_t pid, int wstatus)
 }
 
 /*
- * A child that calls PTRACE_TRACEME makes us its tracer, and each signal for it
- * stops it and waits for our word: we let go of it, and it gets the signal. But
- * not the SIGTRAP of an execve(2), which no process has sent and which would
- * kill it; ptrace(2). Such a stop is reported whatever wait was asked for.
+ * A child that calls PTRACE_TRACEME makes us its tracer. Each signal for it
+ * then stops it, and waitid(2) reports that stop whatever its flags are. We
+ * detach, and deliver the signal; but not the SIGTRAP that the kernel raises
+ * for execve(2), which would kill the child (ptrace(2)).
  */
-static bool let_go_of_traced(const siginfo_t *child)
+static bool detach_traced(const siginfo_t *child)
 {
 	int signum = child->si_status & SIGNAL_MASK;
 	siginfo_t info = { .si_code = 0 };
@@ -404,9 +404,9 @@ static bool let_go_of_traced(const siginfo_t *child)
 }
 
 /*
- * We could not let go of a traced child. ESRCH: it was killed in this moment,
- * and its exit will be found. Otherwise seccomp(2) forbids it: the stop must
- * not be found again. Without WEXITED the wait takes no exit.
+ * After a PTRACE_DETACH that failed. ESRCH: the child has just been killed, and
+ * its exit will be found. Otherwise (seccomp(2)) the stop must not be found
+ * again and again: a wait without WEXITED takes the stop but no exit.
  */
 static bool forget_stop(pid_t pid)
 {
@@ -416,46 +416,44 @@ static bool forget_stop(pid_t pid)
 					WSTOPPED | WNOHANG | __WALL) == 0;
 }
 
-/* A child that wait4(2) has returned. */
-static void handle_reaped(struct supervisor *supervisor, const siginfo_t *child)
+/* A child other than COMMAND, which wait4(2) has returned. */
+static void handle_waited(struct supervisor *supervisor, const siginfo_t *child)
 {
-	if (!is_exit(child->si_code))
-		(void)let_go_of_traced(child);
+	if (is_exit(child->si_code))
+		report_orphan(supervisor->lifecycle.options, child);
 	else
-		report_death(supervisor->lifecycle.options, child,
-			     supervisor->command);
+		(void)detach_traced(child);
 }
 
 /*
- * Deals with the child that waitid(2) has found, and left as it is. Returns
- * whether it will not be found again. __WALL: we may have children that we did
- * not start, of any kind of clone(2).
+ * Reaps the child that waitid(2) has found, or lets it continue if it is
+ * traced. Returns whether waitid cannot find it again. __WALL: our children may
+ * come from any kind of clone(2).
  */
-static bool reap_child(struct supervisor *supervisor, const siginfo_t *child)
+static bool reap_found(struct supervisor *supervisor, const siginfo_t *child)
 {
+	const struct options *options = supervisor->lifecycle.options;
 	const bool is_command = child->si_pid == supervisor->command;
-	const bool exited = is_exit(child->si_code);
 	struct rusage usage;
 
-	if (!exited)
-		return let_go_of_traced(child) || forget_stop(child->si_pid);
+	if (!is_exit(child->si_code))
+		return detach_traced(child) || forget_stop(child->si_pid);
 	if (is_command)
-		handle_end(supervisor, child);
+		handle_exit(supervisor, child);
 	if (wait4(child->si_pid, NULL, WNOHANG | __WALL,
 		  is_command ? &usage : NULL) <= 0)
 		return false;
 	if (!is_command)
-		report_death(supervisor->lifecycle.options, child,
-			     supervisor->command);
+		report_orphan(options, child);
 	else if (!supervisor->start->failed)
-		report_usage(&usage);
+		report_usage(options, &usage);
 	return true;
 }
 
 /*
- * The orphan that a SIGCHLD names is reaped without a search for it. Only its
- * PID is taken from there: cause and status are those of the first thread, and
- * not always those of the process (design.md).
+ * Reaps the orphan that a SIGCHLD names, without a waitid call. Only the PID
+ * counts: cause and status in a SIGCHLD are those of the process's first
+ * thread, which may have exited otherwise than the process (docs/design.md).
  */
 static void reap_named(struct supervisor *supervisor, const siginfo_t *info)
 {
@@ -466,10 +464,10 @@ static void reap_named(struct supervisor *supervisor, const siginfo_t *info)
 	    wait4(info->si_pid, &wstatus, WNOHANG | __WALL, NULL) <= 0)
 		return;
 	child = from_wstatus(info->si_pid, wstatus);
-	handle_reaped(supervisor, &child);
+	handle_waited(supervisor, &child);
 }
 
-/* Where waitid(2) fails, by seccomp(2). Returns whether a child remains. */
+/* For a waitid(2) that fails (seccomp(2)). Returns whether a child remains. */
 static bool reap_by_wait4(struct supervisor *supervisor)
 {
 	int wstatus;
@@ -479,166 +477,192 @@ static bool reap_by_wait4(struct supervisor *supervisor)
 		const siginfo_t child = from_wstatus(pid, wstatus);
 
 		if (pid == supervisor->command && is_exit(child.si_code))
-			handle_end(supervisor, &child);
+			handle_exit(supervisor, &child);
 		else
-			handle_reaped(supervisor, &child);
+			handle_waited(supervisor, &child);
 	}
 	return pid == 0 || errno != ECHILD;
 }
 
 /*
  * Reaps all dead children: SIGCHLD does not queue, so one may stand for many.
- * Returns whether a child remains. seccomp(2) may forbid either call: then that
- * is not known, or a dead one stays, and we must look again.
+ * Returns whether a child remains. WNOWAIT: COMMAND's exit is handled before it
+ * is reaped. If a call fails (seccomp(2)) we must poll.
  */
-static bool reap(struct supervisor *supervisor)
+static bool reap_all(struct supervisor *supervisor)
 {
-	const int dead_now = WEXITED | WNOHANG | WNOWAIT | __WALL;
+	const int flags = WEXITED | WNOHANG | WNOWAIT | __WALL;
 	siginfo_t child;
 
 	do {
 		child.si_pid = 0;
-		if (waitid(P_ALL, 0, &child, dead_now) < 0) {
-			supervisor->look_again =
+		if (waitid(P_ALL, 0, &child, flags) < 0) {
+			supervisor->must_poll =
 				errno != ECHILD || supervisor->command != 0;
-			return supervisor->look_again &&
+			return supervisor->must_poll &&
 			       reap_by_wait4(supervisor);
 		}
-	} while (child.si_pid != 0 && reap_child(supervisor, &child));
-	supervisor->look_again = child.si_pid != 0;
+	} while (child.si_pid != 0 && reap_found(supervisor, &child));
+	supervisor->must_poll = child.si_pid != 0;
 	return true;
 }
 
-/* If COMMAND was stopped. A SIGCONT that waits for us means: not any more. */
-static void notice_stop(struct supervisor *supervisor)
+/* In group mode. A pending SIGCONT means that COMMAND has continued. */
+static void check_for_stop(struct supervisor *supervisor)
 {
 	siginfo_t stopped = { .si_pid = 0 };
 
 	if (waitid(P_PID, (id_t)supervisor->command, &stopped,
 		   WSTOPPED | WNOHANG) == 0 &&
 	    stopped.si_pid != 0 && stopped.si_code == CLD_STOPPED &&
-	    !(signals_pending() & SIGNALS_BIT(SIGCONT))) {
+	    !(kernel_pending() & SIGNALS_BIT(SIGCONT))) {
 		const struct event event = {
 			.kind = EVENT_COMMAND_STOPPED,
 			.signum = stopped.si_status,
-			.place = terminal_place(supervisor->command),
+			.owner = terminal_owner(supervisor->command),
 		};
 
 		handle(supervisor, &event, NULL);
 	}
 }
 
-/* Reaps, and notices when no process remains. */
-static void look_after_children(struct supervisor *supervisor)
+/* Reaps children; notices COMMAND's stop, and the exit of the last process. */
+static void check_children(struct supervisor *supervisor)
 {
 	const struct lifecycle *lifecycle = &supervisor->lifecycle;
-	const bool children = reap(supervisor);
+	const bool children_remain = reap_all(supervisor);
 
 	if (lifecycle->phase == PHASE_RUNNING &&
 	    lifecycle->options->mode == MODE_GROUP &&
 	    !spawn_is_starting(supervisor->start))
-		notice_stop(supervisor);
-	if (lifecycle->phase != PHASE_LEFT || children)
+		check_for_stop(supervisor);
+	if (lifecycle->phase != PHASE_WAITING || children_remain)
 		return;
-	supervisor->look_again = processes_remain();
-	if (!supervisor->look_again) {
-		const struct event event = { .kind = EVENT_NOTHING_LEFT };
+	supervisor->must_poll = processes_remain();
+	if (!supervisor->must_poll) {
+		const struct event event = { .kind = EVENT_ALL_EXITED };
 
 		handle(supervisor, &event, NULL);
 	}
 }
 
-/* What could wait until COMMAND runs. */
-static void settle(struct supervisor *supervisor)
+/* The part of the start that can wait until COMMAND runs. */
+static void finish_start(struct supervisor *supervisor)
 {
-	if (supervisor->command != SPAWN_NOBODY) {
-		supervisor->settle_tries--;
-		if (!spawn_settle(supervisor->start) &&
-		    supervisor->settle_tries > 0)
-			return;
-		supervisor->start->awaited = true;
-		supervisor->oom_kills = explain_oom_kills();
+	supervisor->start_tries--;
+	if (supervisor->command == SPAWN_NO_COMMAND) {
+		supervisor->start_tries = 0;
+		return;
 	}
-	supervisor->settle_tries = 0;
+	if (!spawn_finish(supervisor->start) && supervisor->start_tries > 0)
+		return;
+	supervisor->start->awaited = true;
+	supervisor->oom_kills_before = oom_kills();
+	supervisor->start_tries = 0;
 }
 
-/* In ns, or SIGNALS_FOREVER. */
-static int64_t time_left(const struct supervisor *supervisor)
+static int64_t shorter(int64_t one, int64_t other)
 {
-	const struct lifecycle *lifecycle = &supervisor->lifecycle;
-	const int64_t deadline = lifecycle_deadline(lifecycle);
+	return one < other ? one : other;
+}
+
+/* In ns; 0: a deadline has passed; or KERNEL_FOREVER. */
+static int64_t next_timeout(const struct supervisor *supervisor)
+{
+	const int64_t deadline = lifecycle_deadline(&supervisor->lifecycle);
 	int64_t left = LIFECYCLE_NEVER;
 
-	if (deadline != LIFECYCLE_NEVER)
-		left = deadline - signals_clock();
-	if (supervisor->look_again && left > LOOK_INTERVAL)
-		left = LOOK_INTERVAL;
-	if (supervisor->settle_tries > 0 && left > SETTLE_AFTER)
-		left = SETTLE_AFTER;
-	if (left == LIFECYCLE_NEVER)
-		return SIGNALS_FOREVER;
-	return left < 0 ? 0 : left;
+	if (deadline != LIFECYCLE_NEVER) {
+		left = deadline - kernel_clock();
+		if (left <= 0)
+			return 0;
+	}
+	if (supervisor->must_poll)
+		left = shorter(left, POLL_INTERVAL);
+	if (supervisor->start_tries > 0)
+		left = shorter(left, FINISH_START_AFTER);
+	return left == LIFECYCLE_NEVER ? KERNEL_FOREVER : left;
 }
 
-/* Returns whether a child may have exited or stopped. */
-static bool wait_for_event(struct supervisor *supervisor)
+enum wakeup {
+	WAKEUP_SIGNAL, /* a signal to forward */
+	WAKEUP_CHILD,  /* a SIGCHLD */
+	WAKEUP_DEADLINE,
+	WAKEUP_TIMEOUT, /* to poll or to finish the start; or the wait failed */
+};
+
+/* Fills info in the first two cases. */
+static enum wakeup wait_for_wakeup(struct supervisor *supervisor,
+				   siginfo_t *info)
 {
-	const int64_t left = time_left(supervisor);
-	bool has_signal;
-	siginfo_t info;
+	const int64_t timeout_ns = next_timeout(supervisor);
+	bool arrived;
 
 	if (supervisor->resumed.si_signo != 0) {
-		info = supervisor->resumed;
+		*info = supervisor->resumed;
 		supervisor->resumed.si_signo = 0;
-		forward(supervisor, &info);
-		return true;
+		return WAKEUP_SIGNAL;
 	}
-	if (left == 0) {
-		handle_deadline(supervisor);
-		return true;
-	}
-	has_signal = signals_wait(&info, left);
-	/* Not before COMMAND runs, which it would delay. */
-	if (!supervisor->has_begun) {
-		supervisor->has_begun = true;
+	if (timeout_ns == 0)
+		return WAKEUP_DEADLINE;
+	arrived = delivery_wait(info, timeout_ns);
+	/* Only now, so that COMMAND's start does not wait for the call. */
+	if (!supervisor->has_waited) {
+		supervisor->has_waited = true;
 		supervisor->lifecycle.is_pid_1 = getpid() == 1;
 	}
-	if (!has_signal) {
-		if (supervisor->settle_tries > 0)
-			settle(supervisor);
-		/* If the wait has failed, too: no SIGCHLD tells of an exit. */
-		return true;
+	if (!arrived)
+		return WAKEUP_TIMEOUT;
+	return info->si_signo == SIGCHLD ? WAKEUP_CHILD : WAKEUP_SIGNAL;
+}
+
+/* Waits for an event, handles it, and looks at our children if need be. */
+static void handle_next(struct supervisor *supervisor)
+{
+	siginfo_t info;
+	const enum wakeup wakeup = wait_for_wakeup(supervisor, &info);
+
+	switch (wakeup) {
+	case WAKEUP_SIGNAL:
+		spawn_await_exec(supervisor->start, supervisor->command);
+		handle_signal(supervisor, &info);
+		break;
+	case WAKEUP_CHILD:
+		spawn_await_exec(supervisor->start, supervisor->command);
+		reap_named(supervisor, &info);
+		break;
+	case WAKEUP_DEADLINE:
+		handle_deadline(supervisor);
+		break;
+	case WAKEUP_TIMEOUT:
+		if (supervisor->start_tries > 0)
+			finish_start(supervisor);
+		break;
 	}
-	spawn_await(supervisor->start, supervisor->command);
-	if (info.si_signo != SIGCHLD) {
-		forward(supervisor, &info);
-		return supervisor->look_again;
-	}
-	reap_named(supervisor, &info);
-	return true;
+	/* To forward a signal costs two system calls: no more than needed. */
+	if (wakeup != WAKEUP_SIGNAL || supervisor->must_poll ||
+	    supervisor->lifecycle.phase == PHASE_WAITING)
+		check_children(supervisor);
 }
 
 int supervise(const struct options *options, struct start *start, pid_t command)
 {
-	/* Not on the stack: a page of that, once touched, stays resident. */
+	/* Static: a page of stack, once touched, would stay resident. */
 	static struct supervisor supervisor;
 
 	supervisor = (struct supervisor){
 		.lifecycle = lifecycle_start(options),
 		.start = start,
 		.command = command,
-		.oom_kills = EXPLAIN_UNKNOWN,
-		.settle_tries = SETTLE_TRIES,
+		.oom_kills_before = OOM_UNKNOWN,
+		.start_tries = FINISH_START_TRIES,
 	};
-	if (log_says(LOG_VERBOSE)) {
-		spawn_await(start, command);
+	if (log_prints(LOG_VERBOSE)) {
+		spawn_await_exec(start, command);
 		if (!start->failed)
 			report_start(options, command);
 	}
-	while (supervisor.lifecycle.phase != PHASE_OVER) {
-		if (wait_for_event(&supervisor) ||
-		    supervisor.lifecycle.phase == PHASE_LEFT)
-			look_after_children(&supervisor);
-	}
+	while (supervisor.lifecycle.phase != PHASE_OVER)
+		handle_next(&supervisor);
 	return supervisor.lifecycle.status;
 }

@@ -8,9 +8,9 @@
 #include "spawn.h"
 
 /*
- * Returns when COMMAND, whose process is command, has exited, or the pause has
- * ended if there is none and command is 0: with the status to exit with. Any
- * failure meanwhile is at most a warning. start: as spawn has left it.
+ * Returns the status to exit with, when COMMAND has exited, and with --grace or
+ * --wait-all all other processes; or when the pause has ended. command: the PID
+ * that spawn returned. Failures meanwhile are warnings.
  */
 int supervise(const struct options *options, struct start *start,
 	      pid_t command);

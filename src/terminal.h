@@ -1,8 +1,8 @@
 /*
- * Whose the terminal is. A terminal controls one session at a time, and one
- * process group of that is in the foreground: the keys act on it, and it alone
- * may read (tty_ioctl(4), ioctl_tty(2)). No failure here is fatal: COMMAND does
- * without what it cannot have.
+ * Moves the terminal between sessions and process groups. A terminal controls
+ * at most one session; one process group of that session is in the foreground,
+ * gets the signals of the keys and may read (tty_ioctl(4), ioctl_tty(2)). No
+ * failure here is fatal: COMMAND then runs without the terminal.
  */
 #ifndef TERMINAL_H
 #define TERMINAL_H
@@ -11,35 +11,33 @@
 #include <sys/types.h>
 
 /*
- * Gives up the terminal on stdin, if it is our session's and the session is
- * ours, so that another session can take it. The SIGHUP and SIGCONT of that are
- * discarded. Returns whether stdin is a terminal.
+ * Releases the terminal on stdin, if we lead the session that it controls, so
+ * that another session can acquire it. Discards the SIGHUP and SIGCONT that the
+ * kernel sends us for that. Returns whether stdin is a terminal.
  */
-bool terminal_give_up(void);
+bool terminal_release(void);
 
-/* Makes it our session's, if we lead the session and it is nobody's. */
-void terminal_take(void);
+/* Acquires the terminal on stdin for our session, if we lead the session and
+ * the terminal controls no other. */
+void terminal_acquire(void);
 
 /*
- * Brings the process group `to` of our session into the foreground, if stdin is
- * the terminal and `from` is there now.
+ * Moves the terminal from the foreground group from to the group to, if it is
+ * our stdin and from is in the foreground.
  */
-void terminal_pass_on(pid_t from, pid_t to);
+void terminal_switch_stdin(pid_t from, pid_t to);
 
-/* The same for whatever terminal our session has, be it on stdin or not. */
-void terminal_hand_over(pid_t from, pid_t to);
+/* The same for the terminal of our session, on stdin or not. */
+void terminal_switch(pid_t from, pid_t to);
 
-enum terminal_place {
-	TERMINAL_NONE, /* no terminal, or no shell that we are a job of */
-	TERMINAL_OURS, /* our own process group is in the foreground */
-	TERMINAL_LENT, /* COMMAND's is */
-	TERMINAL_AWAY, /* another: we are in the background */
+enum terminal_owner {
+	TERMINAL_NONE, /* there is no terminal, or no shell has us as a job */
+	TERMINAL_OURS, /* our process group is in the foreground */
+	TERMINAL_COMMANDS, /* COMMAND's is */
+	TERMINAL_OTHER,    /* another is: we are in the background */
 };
 
-/*
- * Who is in the foreground on the terminal of our session. command: COMMAND's
- * process group.
- */
-enum terminal_place terminal_place(pid_t command);
+/* The foreground group of our session's terminal. command: COMMAND's group. */
+enum terminal_owner terminal_owner(pid_t command);
 
 #endif

@@ -95,15 +95,18 @@ ORPHANS = 100
 
 
 def test_system_calls_for_an_orphan(init, tmp_path, mode):
-    """At most 3 for each that we try to collect; in group mode one more, which sees
-    whether COMMAND was stopped."""
+    """At most 3 for each that it tries to reap; in group mode one more, which sees
+    whether COMMAND was stopped. Waits that time out, while COMMAND starts, do not
+    count: on a busy machine there are more of them."""
     command = ["sh", "-c", f"i=0; while [ $i -lt {ORPHANS} ]; do "
                            "(true &); i=$((i + 1)); done"]
-    calls = [line.partition("(")[0]
-             for line in traced(init, tmp_path, words=[*mode, *command])]
+    lines = traced(init, tmp_path, words=[*mode, *command])
+    calls = [line.partition("(")[0] for line in lines]
     each = 4 if mode == MODES["group"] else 3
+    timeouts = sum(" EAGAIN " in line for line in lines)
     assert calls.count("wait4") > ORPHANS / 2
-    assert len(calls) - calls.index("waitid") <= each * calls.count("wait4") + 10
+    assert len(calls) - calls.index("waitid") <= \
+        each * (calls.count("wait4") + timeouts) + 10
 
 
 def test_while_command_runs_we_allocate_nothing_and_start_nothing(

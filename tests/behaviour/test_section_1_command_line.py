@@ -11,10 +11,10 @@ ROOT = pathlib.Path(__file__).parents[2]
 # What we say of which words, with no COMMAND behind them.
 INCOMPLETE = {
     "no COMMAND": [[], ["--"], ["-v"], ["-t", "5"], ["--grace=5"]],
-    **{f"no argument for '{word}'": [[word], ["-v", word]] for word in (
+    **{f"missing argument of '{word}'": [[word], ["-v", word]] for word in (
         "-r", "-d", "-k", "-e", "-p", "--rewrite", "--delay", "--grace",
         "--kill-after", "--map-exit", "--parent-death-signal", "--gr")},
-    "no argument for '-t'": [["-t"], ["-vt"], ["-t5", "-gavt"]],
+    "missing argument of '-t'": [["-t"], ["-vt"], ["-t5", "-gavt"]],
 }
 # The word that is wrong, in these words with a COMMAND behind them.
 WRONG = {
@@ -96,7 +96,7 @@ def test_malformed_argument_is_a_usage_error_that_names_it(assert_usage_error, o
     letter, name = option
     for word in MALFORMED[option]:
         # Where a control character would be, there is a question mark.
-        says = f"not '{word}'".replace("\t", "?")
+        says = f"got '{word}'".replace("\t", "?")
         assert_usage_error([letter, word], name, says)
         assert_usage_error([f"{name}={word}"], name, says)
         assert_usage_error([name, word], name, says)
@@ -107,7 +107,7 @@ def test_malformed_argument_is_a_usage_error_that_names_it(assert_usage_error, o
 @pytest.mark.parametrize("both", EXCLUSIONS, ids=" ".join)
 def test_options_that_exclude_each_other_are_a_usage_error(assert_usage_error, both):
     for words in EXCLUSIONS[both]:
-        assert_usage_error(words, *both, "exclude each other")
+        assert_usage_error(words, *both, "cannot be combined")
 
 
 def test_argument_that_is_missing_does_not_take_what_is_not_there(run):
@@ -278,7 +278,7 @@ def test_error_in_the_environment_names_variable_and_word(
 def test_exclusion_in_the_environment_names_the_variable(assert_usage_error,
                                                          monkeypatch):
     monkeypatch.setenv("DUMB_INIT_OPTIONS", "-gc")
-    assert_usage_error([], "DUMB_INIT_OPTIONS: ", "exclude each other")
+    assert_usage_error([], "DUMB_INIT_OPTIONS: ", "cannot be combined")
 
 
 def test_error_on_the_command_line_does_not_name_the_variable(run):

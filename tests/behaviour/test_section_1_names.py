@@ -465,7 +465,7 @@ def test_dumb_inits_variables_count_for_engines_names(run):
                  "DUMB_INIT_SETSID": "0"}
     result = run("sh", "-c", "exit 3", env=os.environ | variables)
     assert result.returncode == 4
-    assert " as a single child: PID " in result.stderr
+    assert " (single-child mode)\n" in result.stderr
 
 
 # What differs, and is it told?

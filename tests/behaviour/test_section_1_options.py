@@ -157,8 +157,10 @@ def two_orphans(start, mode, place):
         started.send(signal.SIGTERM)
         assert started.status() == 128 + signal.SIGTERM
         return sorted(started.popen.stderr.read().decode().splitlines()), sorted([
-            f"[dumb-init] orphan, PID {int(pids[b'ends'])}, ended with status 5",
-            f"[dumb-init] orphan, PID {int(pids[b'dies'])}, was killed by SIGKILL"])
+            f"[dumb-init] reaped orphan (PID {int(pids[b'ends'])}), which exited with "
+            "status 5",
+            f"[dumb-init] reaped orphan (PID {int(pids[b'dies'])}), which was killed by "
+            "SIGKILL"])
     return two_orphans
 
 

@@ -212,7 +212,7 @@ def says(result, name, error):
     reason = {errno.ENOENT: "No such file or directory",
               errno.EACCES: "Permission denied", errno.ENOTDIR: "Not a directory",
               errno.ENOEXEC: "Exec format error"}[error]
-    assert line == f"[dumb-init] {name}: {reason}"
+    assert line == f"[dumb-init] cannot execute '{name}': {reason}"
     assert len(hint) <= 1
     assert all(line.startswith("[dumb-init] hint: ") for line in hint)
     return True
@@ -347,7 +347,7 @@ def test_no_process_to_be_had_is_1(run):
                                  "trace=vfork,clone", "-e",
                                  "inject=vfork,clone:error=EAGAIN"])
     assert result.returncode == 1
-    assert result.stderr.startswith("[dumb-init] cannot start a process for true: ")
+    assert result.stderr.startswith("[dumb-init] cannot create a process for 'true': ")
 
 
 TRIES = 100

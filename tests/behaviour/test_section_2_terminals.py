@@ -152,6 +152,18 @@ def test_key_is_one_signal(start, helper, mode, place, key, signum):
     started.expect_signals(signal.SIGRTMAX)
 
 
+def test_key_right_after_exec_is_one_signal(start, helper):
+    """Made up: dumb-init is slow when it looks for signals that COMMAND missed."""
+    started = start("-c", helper("reporter"), terminal=True, before=[
+        "strace", "-DDD", "-o", "/dev/null", "-e", "trace=rt_sigpending",
+        "-e", "inject=rt_sigpending:delay_enter=300000:when=1"])
+    started.expect("ready")
+    started.type(CTRL_C)
+    started.expect_signals(signal.SIGINT)
+    started.send(signal.SIGRTMAX)
+    started.expect_signals(signal.SIGRTMAX)
+
+
 def test_new_window_size_is_one_signal(start, helper, mode, place):
     started = start(*mode, helper("reporter"), terminal=True, place=place)
     started.expect("ready")

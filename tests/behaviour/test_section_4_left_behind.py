@@ -27,7 +27,7 @@ CLEANER = ["sh", "-c", "trap 'sleep 1 && echo cleaned; exit' TERM; echo ready; "
                        "while :; do sleep 0.05; done"]
 
 
-TIME_IS_UP = b"[dumb-init] time is up: SIGKILL to everything\n"
+EXPIRED = b"[dumb-init] --grace expired: sending SIGKILL to all processes\n"
 # Where few PIDs can be had they come again soon.
 few_pids = pytest.mark.skipif(
     tuple(map(int, os.uname().release.split(".")[:2])) < (6, 14),
@@ -146,7 +146,7 @@ def test_who_ignores_sigterm_is_killed_after_the_grace_period(
     started.expect_signals(signal.SIGTERM)
     assert_ended_after(0.4, started, begun)
     assert started.status() == 3
-    assert started.popen.stderr.read() == TIME_IS_UP
+    assert started.popen.stderr.read() == EXPIRED
 
 
 PTRACE_SEIZE = 0x4206
@@ -294,7 +294,7 @@ def test_kill_after(start_with_helper, helper, place, how, options, signum):
     started.send(signum)
     assert_ended_after(0.4, started, begun)
     assert started.status() == 137
-    assert started.popen.stderr.read() == TIME_IS_UP
+    assert started.popen.stderr.read() == EXPIRED.replace(b"grace", b"kill-after")
 
 
 def test_kill_after_does_not_begin_with_other_signals(start, helper, place):
@@ -451,7 +451,7 @@ def test_as_pid_1_who_came_from_outside_and_cannot_be_killed_does_not_hold_us(st
         assert_ended_after(1, started, begun)
         assert visitor.wait(patience()) == -signal.SIGKILL
     assert started.status() == 3
-    assert started.popen.stderr.read() == TIME_IS_UP + \
+    assert started.popen.stderr.read() == EXPIRED + \
         b"[dumb-init] some processes survived SIGKILL; exiting anyway\n"
 
 
@@ -467,9 +467,9 @@ def test_who_is_left_and_cannot_be_killed_does_not_hold_us(start_with_helper, he
     finally:
         os.kill(left, signal.SIGKILL)
     assert started.popen.stderr.read() == \
-        b"[dumb-init] cannot send SIGTERM to everything: " \
-        b"Operation not permitted\n" + TIME_IS_UP + \
-        b"[dumb-init] cannot send SIGKILL to everything: Operation not permitted\n" \
+        b"[dumb-init] cannot send SIGTERM to all processes: " \
+        b"Operation not permitted\n" + EXPIRED + \
+        b"[dumb-init] cannot send SIGKILL to all processes: Operation not permitted\n" \
         b"[dumb-init] some processes could not be killed; exiting anyway\n"
 
 
@@ -772,7 +772,7 @@ def test_without_proc_command_gets_the_signal_at_least(start, helper):
     started.expect_signals(signal.SIGUSR1)
     # Ours, as AddressSanitizer has something to say without /proc, too.
     assert next(line for line in started.popen.stderr if b"dumb-init" in line) == \
-        b"[dumb-init] cannot send SIGUSR1 to everything: " \
+        b"[dumb-init] cannot send SIGUSR1 to all processes: " \
         b"No such file or directory\n"
 
 
@@ -789,7 +789,7 @@ def test_without_memory_command_gets_the_signal_at_least(start, helper):
     started.send(signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
     assert started.popen.stderr.readline() == \
-        b"[dumb-init] cannot send SIGUSR1 to everything: Cannot allocate memory\n"
+        b"[dumb-init] cannot send SIGUSR1 to all processes: Cannot allocate memory\n"
 
 
 @pytest.mark.usefixtures("unsanitized")
@@ -820,7 +820,7 @@ def test_without_memory_we_still_wait_for_all(start_with_helper, helper):
     leave_no_memory(started)
     started.send(signal.SIGUSR1)
     assert started.popen.stderr.readline() == \
-        b"[dumb-init] cannot send SIGUSR1 to everything: Cannot allocate memory\n"
+        b"[dumb-init] cannot send SIGUSR1 to all processes: Cannot allocate memory\n"
     os.kill(children(init)[0], signal.SIGKILL)
     assert started.status() == 3
 

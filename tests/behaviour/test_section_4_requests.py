@@ -315,7 +315,7 @@ def test_pid_1_does_not_wait_for_kernel_threads(start, helper, tmp_path, options
 
 # Descendants that cannot be looked at
 
-CANNOT = re.compile(r"\[dumb-init\] cannot send (SIG\w+) to everything: .*\n")
+CANNOT = re.compile(r"\[dumb-init\] cannot send (SIG\w+) to all processes: .*\n")
 # Another user's processes are hidden from who has no CAP_SYS_PTRACE, proc(5).
 HIDING = ["unshare", "--mount", "sh", "-c",
           'mount -t proc -o hidepid=2,gid=54321 proc /proc && exec "$@"', "sh",

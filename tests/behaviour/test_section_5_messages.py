@@ -17,14 +17,15 @@ def lines_of(started):
 
 
 def us():
-    """How we are named as a sender, to who is in our PID namespace."""
+    """How the tests are named as a sender, in their PID namespace."""
     name = pathlib.Path("/proc/self/comm").read_text().strip()
-    return f"PID {os.getpid()} ({name}), UID {os.getuid()}"
+    return f"{name} (PID {os.getpid()}, UID {os.getuid()})"
 
 
-USAGE = re.compile(r"\[dumb-init\] COMMAND took \d+\.\d{3} s user, "
-                   r"\d+\.\d{3} s system, \d+ KiB at most")
-KILLED = "[dumb-init] COMMAND was killed by SIGKILL, which we did not pass on: "
+USAGE = re.compile(r"\[dumb-init\] \S+ used \d+\.\d{3} s user, "
+                   r"\d+\.\d{3} s system, \d+ KiB peak memory")
+KILLED = re.compile(r"\[dumb-init\] \S+ \(PID \d+\) was killed by SIGKILL, "
+                    r"not sent by dumb-init: .*")
 
 
 def test_without_verbose_we_say_nothing_while_all_goes_well(start, mode, place):
@@ -50,24 +51,23 @@ def test_verbose_says_what_happens(start, helper, mode):
     os.kill(command, signal.SIGKILL)
     assert started.status() == 137
     alone = mode == MODES["single-child"]
-    target = f"PID {command}" if alone else f"group {command}"
-    how = {"session": "in a session of its own",
-           "group": "in a process group of its own",
-           "single-child": "as a single child"}
+    target = f"{helper('reporter')} (PID {command})"
+    if not alone:
+        target = f"the process group of {target}"
+    how = {"session": "new session", "group": "new process group",
+           "single-child": "single-child mode"}
     how, = (how[name] for name, words in MODES.items() if words == mode)
     *lines, usage = lines_of(started)
     assert USAGE.fullmatch(usage)
-    why = lines.pop(7)
-    assert why.startswith(KILLED)
+    assert KILLED.fullmatch(lines.pop(6))
     assert lines == [f"[dumb-init] {line}" for line in (
-        f"started {helper('reporter')} {how}: PID {command}",
-        f"SIGUSR1 from {us()}: passed on to {target}",
-        f"SIGHUP from {us()}: passed on to {target} as SIGINT",
+        f"started {helper('reporter')} as PID {command} ({how})",
+        f"SIGUSR1 from {us()}: forwarded to {target}",
+        f"SIGHUP from {us()}: forwarded to {target} as SIGINT",
         f"SIGUSR2 from {us()}: dropped",
-        f"SIG32 from {us()}: passed on to {target}",
-        f"SIGRTMIN+1 from {us()}: passed on to {target}",
-        f"COMMAND, PID {command}, was killed by SIGKILL",
-        *([f"COMMAND has ended: SIGTERM to {target}"] if not alone else []),
+        f"SIG32 from {us()}: forwarded to {target}",
+        f"SIGRTMIN+1 from {us()}: forwarded to {target}",
+        *([f"sending SIGTERM to {target}"] if not alone else []),
     )]
     assert ours != command
 
@@ -86,10 +86,12 @@ def test_verbose_tells_of_a_signal_that_is_held_back(start, helper, mode, delay)
     started.expect_signals(signal.SIGINT)
     os.kill(command, signal.SIGKILL)
     alone = mode == MODES["single-child"]
-    target = f"PID {command}" if alone else f"group {command}"
+    target = f"{helper('reporter')} (PID {command})"
+    if not alone:
+        target = f"the process group of {target}"
     sender = f"[dumb-init] SIGTERM from {us()}"
     assert [line for line in lines_of(started) if "SIGTERM from" in line] == [
-        f"{sender}: held back", f"{sender}: passed on to {target} as SIGINT"]
+        f"{sender}: delayed (--delay)", f"{sender}: forwarded to {target} as SIGINT"]
 
 
 def test_verbose_names_everything_as_the_target(start, helper, mode, place):
@@ -101,23 +103,26 @@ def test_verbose_names_everything_as_the_target(start, helper, mode, place):
     os.kill(started.command, signal.SIGKILL)
     assert started.status() == 128 + signal.SIGKILL
     sender = us() if place == "ordinary" else \
-        f"PID 0 (outside the namespace, or the kernel), UID {os.getuid()}"
-    _, passed_on, _, why, ended, usage = lines_of(started)
-    assert passed_on == f"[dumb-init] SIGUSR1 from {sender}: passed on to everything"
-    assert why.startswith(KILLED)
-    assert ended == "[dumb-init] COMMAND has ended: SIGTERM to everything"
+        f"a process outside this PID namespace (UID {os.getuid()})"
+    _, forwarded, killed, ended, usage = lines_of(started)
+    assert forwarded == \
+        f"[dumb-init] SIGUSR1 from {sender}: forwarded to all processes"
+    assert KILLED.fullmatch(killed)
+    assert ended == "[dumb-init] sending SIGTERM to all processes"
     assert USAGE.fullmatch(usage)
 
 
 # A reporter ignores SIGTERM; COMMAND ends when stdin does.
 STUBBORN = '"$0" & read line; exit 3'
 DAEMON = "setsid sh -c 'echo ready; exec sleep 60' &"
-TIME_IS_UP = "[dumb-init] time is up: SIGKILL to everything"
+GRACE_EXPIRED = "[dumb-init] --grace expired: sending SIGKILL to all processes"
+KILL_AFTER_EXPIRED = \
+    "[dumb-init] --kill-after expired: sending SIGKILL to all processes"
 
 
 @pytest.mark.parametrize("options, lines", [
-    (["-t", "50ms"], [TIME_IS_UP]), (["-t", "0"], [TIME_IS_UP]),
-    (["-t", "50ms", "-k", "1h"], [TIME_IS_UP]), (["-qt", "50ms"], [])], ids=str)
+    (["-t", "50ms"], [GRACE_EXPIRED]), (["-t", "0"], [GRACE_EXPIRED]),
+    (["-t", "50ms", "-k", "1h"], [GRACE_EXPIRED]), (["-qt", "50ms"], [])], ids=str)
 def test_one_line_tells_that_the_grace_period_is_over(start, helper, mode, place,
                                                       options, lines):
     started = start(*mode, *options, "sh", "-c", STUBBORN, helper("reporter"),
@@ -129,9 +134,9 @@ def test_one_line_tells_that_the_grace_period_is_over(start, helper, mode, place
 
 
 @pytest.mark.parametrize("options, lines", [
-    (["-k", "50ms"], [TIME_IS_UP]), (["-k", "0"], [TIME_IS_UP]),
-    (["-k", "50ms", "-t", "50ms"], [TIME_IS_UP]), (["-k", "50ms", "-W"], [TIME_IS_UP]),
-    (["-qk", "50ms"], [])], ids=str)
+    (["-k", "50ms"], [KILL_AFTER_EXPIRED]), (["-k", "0"], [KILL_AFTER_EXPIRED]),
+    (["-k", "50ms", "-t", "50ms"], [KILL_AFTER_EXPIRED]),
+    (["-k", "50ms", "-W"], [KILL_AFTER_EXPIRED]), (["-qk", "50ms"], [])], ids=str)
 def test_one_line_tells_that_the_time_to_end_is_over(start, helper, mode, place,
                                                      options, lines):
     started = start(*mode, *options, helper("reporter"), place=place,
@@ -161,12 +166,13 @@ def test_verbose_tells_of_orphans_and_of_suspension(start):
     said = b""
     while b"orphan" not in said:
         said += os.read(started.popen.stderr.fileno(), 4096)
-    assert re.search(rb"\[dumb-init\] orphan, PID \d+, ended with status 5\n", said)
+    assert re.search(rb"\[dumb-init\] reaped orphan \(PID \d+\), which exited with status 5\n",
+                     said)
     started.send(signal.SIGTSTP)
     wait_until(lambda: state(started.pid) == "T", "us to stop")
     started.send(signal.SIGCONT, signal.SIGTERM)
     started.status()
-    assert "[dumb-init] stopping ourselves until SIGCONT" in lines_of(started)
+    assert "[dumb-init] stopping until SIGCONT" in lines_of(started)
 
 
 def test_verbose_tells_what_the_terminal_has_sent_to_command_already(start, helper,
@@ -178,12 +184,13 @@ def test_verbose_tells_what_the_terminal_has_sent_to_command_already(start, help
     started.type("\x03")
     started.expect_signals(signal.SIGINT)
     wait_until(lambda: "SIGINT" in said.read_text(), "a line")
-    assert "SIGINT from the terminal: COMMAND has it already\n" in said.read_text()
+    assert "SIGINT from the terminal: already sent by the terminal to " in \
+        said.read_text()
 
 
 def test_quiet_says_only_what_ends_us(run):
     assert run("-q", "/nonsense").stderr == \
-        "[dumb-init] /nonsense: No such file or directory\n"
+        "[dumb-init] cannot execute '/nonsense': No such file or directory\n"
 
 
 def test_a_line_is_one_write(run, tmp_path, mode):
@@ -199,7 +206,8 @@ def test_a_line_is_one_write(run, tmp_path, mode):
 def test_a_line_stays_a_line_whatever_the_name_holds(run):
     result = run("/no\nsuch\tthing\x1b[31m")
     line, _ = result.stderr.splitlines()
-    assert line == "[dumb-init] /no?such?thing?[31m: No such file or directory"
+    assert line == "[dumb-init] cannot execute '/no?such?thing?[31m': " \
+        "No such file or directory"
 
 
 def test_a_long_name_does_not_make_a_long_line(run):

@@ -410,7 +410,7 @@ def test_name_of_a_sender_is_printed_without_controls_and_broken_utf_8(
         assert started.status() == 143
         popen.stdin.close()
     said = printable(started.popen.stderr.read())
-    assert f"SIGTERM from PID {popen.pid} ({shown}), UID " in said
+    assert f"SIGTERM from {shown} (PID {popen.pid}, UID " in said
 
 
 BINARY = {"text": None, "errors": None}
@@ -436,7 +436,7 @@ def test_name_of_command_is_printed_without_controls_and_broken_utf_8(run, tmp_p
     path = os.path.join(os.fsencode(tmp_path), given)
     result = run("-v", path, **BINARY)
     assert result.returncode == 127
-    assert f"/{shown}: No such file" in printable(result.stderr)
+    assert f"/{shown}': No such file" in printable(result.stderr)
     os.symlink(shutil.which("bash"), path)
     result = run("-v", path, "-c", "kill -SEGV $$", **BINARY)
     assert result.returncode == 128 + signal.SIGSEGV
@@ -462,9 +462,9 @@ def test_sender_is_named_only_where_proc_is_of_the_own_pid_namespace(run):
     script = "kill -USR1 $PPID; exit 3"
     foreign = [word for word in NAMESPACE if word != "--mount-proc"]
     result = run("-v", "-r", "USR1:0", "sh", "-c", script, before=foreign)
-    assert f"SIGUSR1 from PID 2, UID {os.getuid()}: " in result.stderr
+    assert f"SIGUSR1 from PID 2 (UID {os.getuid()}): " in result.stderr
     result = run("-v", "-r", "USR1:0", "sh", "-c", script, before=NAMESPACE)
-    assert f"SIGUSR1 from PID 2 (sh), UID {os.getuid()}: " in result.stderr
+    assert f"SIGUSR1 from sh (PID 2, UID {os.getuid()}): " in result.stderr
 
 
 # --termination-log
@@ -484,7 +484,7 @@ def test_termination_log_is_not_written_through_a_symbolic_link(
     words = ["sh", "-c", command] if command else [str(tmp_path / "nonsense")]
     result = run(*mode, f"--termination-log={log}", *words)
     assert result.returncode == status
-    assert f"[dumb-init] cannot write to {log}: Too many levels of symbolic links\n" \
+    assert f"[dumb-init] cannot write to '{log}' (--termination-log): Too many levels of symbolic links\n" \
         in result.stderr
     assert log.is_symlink()
     if target == "file":
@@ -500,7 +500,7 @@ def test_termination_log_is_not_written_through_a_link_that_command_plants(
     script = f"ln -sf {victim} {log}; kill -USR1 $$"
     result = run(*mode, f"--termination-log={log}", "sh", "-c", script)
     assert result.returncode == 128 + signal.SIGUSR1
-    assert f"cannot write to {log}: " in result.stderr
+    assert f"cannot write to '{log}' " in result.stderr
     assert not victim.exists()
 
 
@@ -558,7 +558,7 @@ def test_name_not_in_a_path_of_100000_bytes_is_127_and_a_clear_line(run, helper,
                     command=["nonsense-7"])
     assert result.returncode == 127
     first, hint = result.stderr.splitlines()
-    assert first == "[dumb-init] nonsense-7: No such file or directory"
+    assert first == "[dumb-init] cannot execute 'nonsense-7': No such file or directory"
     assert "not in PATH" in hint and len(hint) < 1024
 
 

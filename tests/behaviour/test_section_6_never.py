@@ -215,7 +215,7 @@ def test_command_does_not_start_with_a_setting_of_ours(run, helper, mode, call):
         *failing(call, "-f", when="1"), "bash", "-c",
         'trap "" CHLD; exec "$@" 3</dev/null', "bash", helper("gate"), "3"])
     assert result.returncode == 126
-    assert result.stderr == "[dumb-init] echo: Operation not permitted\n"
+    assert result.stderr == "[dumb-init] cannot execute 'echo': Operation not permitted\n"
     assert result.stdout == ""
 
 

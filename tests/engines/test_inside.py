@@ -51,7 +51,7 @@ def test_orphans_of_health_checks_are_collected(engine):
                        "do sleep 0.01 & done")
     wait_until(lambda: set(container.processes()) == set(before), "their end")
     assert container.stop() < AT_ONCE
-    ends = re.findall(r"^\[dumb-init\] orphan, PID \d+, ended with status 0$",
+    ends = re.findall(r"^\[dumb-init\] reaped orphan \(PID \d+\), which exited with status 0$",
                       container.logs(), re.M)
     assert len(ends) == ORPHANS
 
@@ -198,9 +198,9 @@ def test_limit_of_processes_reached(engine):
 def test_out_of_memory_kill_has_a_line(engine):
     container = engine.start("tail", "/dev/zero", options=["--memory", "32m"])
     assert container.status() == 128 + signal.SIGKILL
-    assert container.logs() == (
-        "[dumb-init] COMMAND was killed by SIGKILL, which we did not pass on: "
-        "its cgroup counted an out-of-memory kill meanwhile\n")
+    assert re.fullmatch(
+        r"\[dumb-init\] tail \(PID \d+\) was killed by SIGKILL, not sent by dumb-init: "
+        r"out of memory \(its cgroup recorded an OOM kill\)\n", container.logs())
 
 
 @pytest.mark.parametrize("engine", ["podman-entrypoint"], indirect=True)

@@ -30,7 +30,7 @@ def test_command_that_is_not_there_ends_with_127_and_a_hint(engine):
     result = engine.run("nosuch")
     assert result.returncode == 127
     lines = result.stderr.splitlines()
-    assert lines[0] == "[dumb-init] nosuch: No such file or directory"
+    assert lines[0] == "[dumb-init] cannot execute 'nosuch': No such file or directory"
     assert lines[1].startswith("[dumb-init] hint: ") and "PATH" in lines[1]
 
 

@@ -72,7 +72,7 @@ static void check_defaults(const struct options *options, const char *name)
 	assert(options->mode == mode && options->target == target);
 	assert(options->level == expected_level(tini));
 	assert(options->grace_ms == DURATION_NONE && !options->wait_all);
-	assert(options->delayed == 0 && options->parent_death_signal == 0);
+	assert(options->delay_signal == 0 && options->parent_death_signal == 0);
 }
 
 static void check_options(char *name)

@@ -42,15 +42,15 @@ static void check_enumerated(const struct options *options)
 {
 	assert(options->mode >= MODE_SESSION && options->mode <= MODE_PAUSE);
 	assert(options->target >= TARGET_COMMAND &&
-	       options->target <= TARGET_EVERYTHING);
+	       options->target <= TARGET_ALL);
 	assert(options->level >= LOG_ERROR && options->level <= LOG_VERBOSE);
 }
 
 static void check_times(const struct options *options)
 {
-	assert(options->delayed == 0 || is_signal(options->delayed));
+	assert(options->delay_signal == 0 || is_signal(options->delay_signal));
 	assert(is_duration(options->delay_ms));
-	assert(options->delay_ms == 0 || options->delayed != 0);
+	assert(options->delay_ms == 0 || options->delay_signal != 0);
 	assert(options->grace_ms == DURATION_NONE ||
 	       is_duration(options->grace_ms));
 	assert(options->kill_after_ms == DURATION_NONE ||

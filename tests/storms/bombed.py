@@ -13,7 +13,7 @@ LIMIT = 150  # processes
 BOMB = 200
 BOMBS = 6    # of each kind, as PID 1 and as an ordinary process
 SECONDS = 0.5
-LINE = "[dumb-init] time is up: SIGKILL to everything"
+LINE = "[dumb-init] --kill-after expired: sending SIGKILL to all processes"
 ASKED = """trap 'echo asked; exit 7' TERM
 "$@" &
 while :; do wait; done"""

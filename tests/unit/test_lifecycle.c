@@ -112,7 +112,7 @@ static void test_end_of_command_is_our_end_with_its_status(void **state)
 		const struct options options = defaults(rows[i].mode);
 		struct lifecycle lifecycle = lifecycle_start(&options);
 		const struct event event = {
-			.kind = EVENT_COMMAND_ENDED,
+			.kind = EVENT_COMMAND_EXITED,
 			.cause = rows[i].cause,
 			.status = rows[i].status,
 		};
@@ -132,7 +132,7 @@ static void test_sigterm_at_the_end_is_sigterm(void **state)
 {
 	struct options options = defaults(MODE_SESSION);
 	const struct event event = {
-		.kind = EVENT_COMMAND_ENDED,
+		.kind = EVENT_COMMAND_EXITED,
 		.cause = CLD_EXITED,
 	};
 	struct lifecycle lifecycle = lifecycle_start(&options);
@@ -146,7 +146,7 @@ static void test_sigterm_at_the_end_is_sigterm(void **state)
 static void test_program_that_did_not_start_is_the_end(void **state)
 {
 	struct options options = defaults(MODE_SESSION);
-	const struct event event = { .kind = EVENT_NOT_STARTED, .status = 127 };
+	const struct event event = { .kind = EVENT_EXEC_FAILED, .status = 127 };
 	struct lifecycle lifecycle = lifecycle_start(&options);
 	struct actions actions;
 

@@ -82,7 +82,7 @@ struct step {
 #number " with the terminal in " #where,                       \
 			{ .kind = EVENT_SIGNAL,                                \
 			  .signum = (number),                                  \
-			  .place = (where) },                                  \
+			  .owner = (where) },                                  \
 			  STOP_IN_GROUP                                        \
 	}
 #define STOPPED(number, where)                                                 \
@@ -90,13 +90,13 @@ struct step {
 		"COMMAND stopped by " #number " in " #where,                   \
 			{ .kind = EVENT_COMMAND_STOPPED,                       \
 			  .signum = (number),                                  \
-			  .place = (where) },                                  \
+			  .owner = (where) },                                  \
 			IN_GROUP                                               \
 	}
 #define ENDED(how, number)                                                     \
 	{                                                                      \
 		"COMMAND ended, " #how " " #number,                            \
-			{ .kind = EVENT_COMMAND_ENDED,                         \
+			{ .kind = EVENT_COMMAND_EXITED,                        \
 			  .cause = (how),                                      \
 			  .status = (number) },                                \
 			RUNNING                                                \
@@ -108,7 +108,7 @@ static const struct step steps[] = {
 	SIGNAL(SIGHUP),
 	SIGNAL(SIGTSTP),
 	SIGNAL(SIGCONT),
-	FORWARDED_STOP(SIGTSTP, TERMINAL_LENT),
+	FORWARDED_STOP(SIGTSTP, TERMINAL_COMMANDS),
 	FORWARDED_STOP(SIGTSTP, TERMINAL_OURS),
 	{ "SIGTSTP, which COMMAND handles",
 	  { .kind = EVENT_SIGNAL, .signum = SIGTSTP, .caught = true },
@@ -117,14 +117,14 @@ static const struct step steps[] = {
 	REACHED(SIGTSTP),
 	STOPPED(SIGTSTP, TERMINAL_NONE),
 	STOPPED(SIGTTIN, TERMINAL_OURS),
-	STOPPED(SIGTSTP, TERMINAL_LENT),
-	STOPPED(SIGTTOU, TERMINAL_AWAY),
+	STOPPED(SIGTSTP, TERMINAL_COMMANDS),
+	STOPPED(SIGTTOU, TERMINAL_OTHER),
 	STOPPED(SIGSTOP, TERMINAL_OURS),
-	STOPPED(SIGSTOP, TERMINAL_LENT),
-	STOPPED(SIGSTOP, TERMINAL_AWAY),
+	STOPPED(SIGSTOP, TERMINAL_COMMANDS),
+	STOPPED(SIGSTOP, TERMINAL_OTHER),
 	ENDED(CLD_EXITED, 3),
 	ENDED(CLD_KILLED, SIGTERM),
-	{ "nothing is left", { .kind = EVENT_NOTHING_LEFT }, LEFT },
+	{ "nothing is left", { .kind = EVENT_ALL_EXITED }, LEFT },
 	{ "a deadline", { .kind = EVENT_DEADLINE }, DUE },
 	/* Nothing; a deadline may come a little late. */
 	{ "time passes", { .kind = EVENT_DEADLINE }, PASS },
@@ -145,7 +145,8 @@ static void require_that(bool holds, const char *property)
 	print_error("%smode %d, target %d, delay %d, grace %d, kill-after %d, "
 		    "wait-all %d, rewrites %d:\n",
 		    trail_is_pid_1 ? "PID 1, " : "", (int)trail_options->mode,
-		    (int)trail_options->target, (int)trail_options->delayed,
+		    (int)trail_options->target,
+		    (int)trail_options->delay_signal,
 		    (int)trail_options->grace_ms,
 		    (int)trail_options->kill_after_ms, trail_options->wait_all,
 		    trail_options->rewrites.to[SIGHUP] != 0);
@@ -209,7 +210,13 @@ static bool is_stop_request(const struct options *options, int signum, int to,
 	return to != 0 && (asks_to_end(signum) || asks_to_end(to));
 }
 
-/* COMMAND has ended with status, or the pause. */
+static bool is_first_kill(const struct actions *actions)
+{
+	return actions->outcome == OUTCOME_GRACE_EXPIRED ||
+	       actions->outcome == OUTCOME_KILL_AFTER_EXPIRED;
+}
+
+/* COMMAND has exited with status, or the pause has ended. */
 static void check_end(const struct options *options, int status,
 		      const struct actions *actions, const struct path *after,
 		      struct watch *watch)
@@ -222,20 +229,19 @@ static void check_end(const struct options *options, int status,
 
 	watch->ended = true;
 	watch->status = status;
-	require(after->lifecycle.phase == (stay ? PHASE_LEFT : PHASE_OVER));
+	require(after->lifecycle.phase == (stay ? PHASE_WAITING : PHASE_OVER));
 	require(actions->signum == (grace || group ? SIGTERM : 0));
 	require(actions->wake == grace);
 	if (actions->signum != 0)
-		require(actions->target ==
-			(grace ? TARGET_EVERYTHING : TARGET_GROUP));
-	require(!actions->hold && actions->suspend_group == false);
-	require(actions->take_terminal_back ==
+		require(actions->target == (grace ? TARGET_ALL : TARGET_GROUP));
+	require(!actions->suspend_group);
+	require(actions->take_terminal ==
 		(options->mode == MODE_GROUP ||
 		 (options->mode == MODE_SESSION && stay)));
 	if (grace) {
 		watch->held_until = LIFECYCLE_NEVER;
 		watch->grace_until =
-			after->now + options->grace_ms * SIGNALS_MS;
+			after->now + options->grace_ms * NUMBERS_MS;
 	}
 	/* --kill-after has come: no process may live on. */
 	if (watch->killed) {
@@ -256,10 +262,11 @@ static void check_pause(const struct options *options, int signum,
 {
 	const int to = expected_signal(options, signum, false);
 
-	require(actions->end_pause == (to == SIGTERM || to == SIGINT));
+	require((actions->outcome == OUTCOME_PAUSE_ENDED) ==
+		(to == SIGTERM || to == SIGINT));
 	require(actions->suspend == expected_stop(after, signum));
-	require(!actions->lend_terminal && !actions->suspend_group);
-	if (actions->end_pause)
+	require(!actions->give_terminal && !actions->suspend_group);
+	if (actions->outcome == OUTCOME_PAUSE_ENDED)
 		check_end(options, 0, actions, after, watch);
 	else
 		require(actions->signum == 0);
@@ -280,11 +287,12 @@ static void check_passed_on(const struct options *options,
 	}
 	wake = after->lifecycle.is_pid_1 && ran && watch->stopped && to != 0 &&
 	       (asks_to_end(to) || is_stop_request(options, signum, to, false));
-	require(actions->signum == to && !actions->end_pause);
+	require(actions->signum == to);
+	require(actions->outcome ==
+		(to == 0 ? OUTCOME_DROPPED : OUTCOME_FORWARDED));
 	if (to != 0)
 		require(actions->target ==
-			(watch->ended ? TARGET_EVERYTHING : options->target));
-	require(!actions->hold && !actions->last_resort && !actions->give_up);
+			(watch->ended ? TARGET_ALL : options->target));
 	require(actions->wake == wake);
 	require(actions->suspend == expected_stop(after, signum));
 	require(!actions->suspend_group);
@@ -293,14 +301,13 @@ static void check_passed_on(const struct options *options,
 	else if (to == SIGSTOP || (stops_a_job(to) && !event->caught))
 		watch->stopped = true;
 	if (stops_a_job(signum))
-		watch->lent = ran && event->place == TERMINAL_LENT;
-	require(actions->take_terminal_back ==
-		(stops_a_job(signum) && watch->lent &&
-		 !after->lifecycle.is_pid_1));
-	require(actions->lend_terminal ==
+		watch->lent = ran && event->owner == TERMINAL_COMMANDS;
+	require(actions->take_terminal == (stops_a_job(signum) && watch->lent &&
+					   !after->lifecycle.is_pid_1));
+	require(actions->give_terminal ==
 		(signum == SIGCONT && options->mode == MODE_GROUP && ran));
-	if (actions->lend_terminal)
-		require(actions->only_on_stdin == !watch->lent);
+	if (actions->give_terminal)
+		require(actions->stdin_only == !watch->lent);
 }
 
 static void check_signal(const struct options *options,
@@ -308,7 +315,7 @@ static void check_signal(const struct options *options,
 			 const struct actions *actions,
 			 const struct path *after, struct watch *watch)
 {
-	const bool delayed = event->signum == options->delayed;
+	const bool delayed = event->signum == options->delay_signal;
 	const bool held = watch->held_until != LIFECYCLE_NEVER;
 	const int to = expected_signal(options, event->signum, false);
 
@@ -317,20 +324,21 @@ static void check_signal(const struct options *options,
 			    options->mode == MODE_PAUSE && !watch->ended)) {
 		watch->asked = true;
 		watch->kill_after_until =
-			after->now + options->kill_after_ms * SIGNALS_MS;
+			after->now + options->kill_after_ms * NUMBERS_MS;
 	}
 	if (event->reached_command && !watch->ended) {
-		require(actions->signum == 0 && !actions->hold);
+		require(actions->signum == 0);
+		require(actions->outcome == OUTCOME_ALREADY_SENT);
 		require(actions->suspend ==
 			expected_stop(after, event->signum));
 		return;
 	}
-	require(actions->release == (delayed && held));
+	require(actions->delay_ended == (delayed && held));
 	if (delayed && !held && to != 0 &&
 	    (!watch->ended || options->grace_ms == DURATION_NONE)) {
-		require(actions->hold);
+		require(actions->outcome == OUTCOME_DELAYED);
 		require(actions->signum == 0 && !actions->suspend);
-		watch->held_until = after->now + options->delay_ms * SIGNALS_MS;
+		watch->held_until = after->now + options->delay_ms * NUMBERS_MS;
 		return;
 	}
 	if (delayed)
@@ -344,22 +352,22 @@ static void check_stopped(const struct event *event,
 			  const struct path *after, struct watch *watch)
 {
 	const bool job = stops_a_job(event->signum);
-	const bool called = job && event->place == TERMINAL_OURS;
-	const bool lent = event->place == TERMINAL_LENT;
+	const bool called = job && event->owner == TERMINAL_OURS;
+	const bool lent = event->owner == TERMINAL_COMMANDS;
 	const bool reads = event->signum == SIGTTIN || event->signum == SIGTTOU;
-	const bool stop = (lent || (job && event->place == TERMINAL_AWAY)) &&
+	const bool stop = (lent || (job && event->owner == TERMINAL_OTHER)) &&
 			  !after->lifecycle.is_pid_1;
 
 	require(actions->suspend == (!stop ? 0
 				     : job ? event->signum
 					   : SIGTSTP));
 	require(actions->suspend_group == (stop && (lent || reads)));
-	require(actions->take_terminal_back == (stop && lent));
-	require(actions->lend_terminal == called && !actions->only_on_stdin);
+	require(actions->take_terminal == (stop && lent));
+	require(actions->give_terminal == called && !actions->stdin_only);
 	require(actions->signum == (called ? SIGCONT : 0));
 	if (called)
 		require(actions->target == TARGET_GROUP);
-	if (called || lent || (job && event->place == TERMINAL_AWAY))
+	if (called || lent || (job && event->owner == TERMINAL_OTHER))
 		watch->lent = called || lent;
 }
 
@@ -376,7 +384,9 @@ static void check_ended(const struct options *options,
 			const struct actions *actions, const struct path *after,
 			struct watch *watch)
 {
-	require(!actions->suspend && !actions->release && !actions->end_pause);
+	require(!actions->suspend && !actions->delay_ended);
+	require(actions->outcome ==
+		(actions->signum == 0 ? OUTCOME_NONE : OUTCOME_TERMINATE));
 	check_end(options, expected_status(event), actions, after, watch);
 }
 
@@ -388,15 +398,16 @@ static void check_deadline(const struct options *options,
 
 	const struct event none = { .kind = EVENT_DEADLINE };
 
-	require(actions->release == (watch->held_until <= now));
+	require(actions->delay_ended == (watch->held_until <= now));
 	if (watch->held_until <= now) {
 		watch->held_until = LIFECYCLE_NEVER;
-		check_passed_on(options, &none, options->delayed, actions,
+		check_passed_on(options, &none, options->delay_signal, actions,
 				after, watch);
 		return;
 	}
-	require(!actions->suspend && !actions->wake && !actions->hold);
-	require(actions->give_up == (watch->killing_until <= now));
+	require(!actions->suspend && !actions->wake);
+	require((actions->outcome == OUTCOME_GAVE_UP) ==
+		(watch->killing_until <= now));
 	if (watch->killing_until <= now) {
 		require(after->lifecycle.phase == PHASE_OVER);
 		require(actions->signum == 0);
@@ -407,22 +418,28 @@ static void check_deadline(const struct options *options,
 		return;
 	}
 	require(actions->signum == SIGKILL);
-	require(actions->target == TARGET_EVERYTHING);
+	require(actions->target == TARGET_ALL);
 	require(watch->grace_until <= now || watch->kill_after_until <= now ||
 		watch->kill_again_at <= now);
-	require(actions->last_resort == !watch->killed);
+	require(is_first_kill(actions) == !watch->killed);
+	if (actions->outcome == OUTCOME_GRACE_EXPIRED)
+		require(watch->grace_until <= now &&
+			watch->grace_until <= watch->kill_after_until);
+	if (actions->outcome == OUTCOME_KILL_AFTER_EXPIRED)
+		require(watch->kill_after_until <= now &&
+			watch->kill_after_until <= watch->grace_until);
 	/* A second from the first, or from what --kill-after left to do. */
 	if (watch->ended && watch->killed &&
 	    watch->killing_until == LIFECYCLE_NEVER)
-		watch->killing_until = now + 980 * SIGNALS_MS;
+		watch->killing_until = now + 980 * NUMBERS_MS;
 	if (!watch->ended)
-		watch->killing_until = now + 1000 * SIGNALS_MS;
+		watch->killing_until = now + 1000 * NUMBERS_MS;
 	watch->killed = true;
 	watch->grace_until = LIFECYCLE_NEVER;
 	watch->kill_after_until = LIFECYCLE_NEVER;
 	if (!watch->ended)
 		return;
-	watch->kill_again_at = now + 20 * SIGNALS_MS;
+	watch->kill_again_at = now + 20 * NUMBERS_MS;
 }
 
 static void check(const struct step *step, const struct actions *actions,
@@ -438,11 +455,11 @@ static void check(const struct step *step, const struct actions *actions,
 	case EVENT_COMMAND_STOPPED:
 		check_stopped(&step->event, actions, path, watch);
 		break;
-	case EVENT_COMMAND_ENDED:
+	case EVENT_COMMAND_EXITED:
 		check_ended(options, &step->event, actions, path, watch);
 		break;
-	case EVENT_NOT_STARTED: /* test_lifecycle.c */
-	case EVENT_NOTHING_LEFT:
+	case EVENT_EXEC_FAILED: /* test_lifecycle.c */
+	case EVENT_ALL_EXITED:
 		require(path->lifecycle.phase == PHASE_OVER);
 		require(actions->signum == 0 && !actions->suspend);
 		break;
@@ -493,7 +510,7 @@ static bool go(const struct step *step, struct path *path)
 	struct actions actions;
 
 	if (step->when == PASS) {
-		path->now += TICK * SIGNALS_MS;
+		path->now += TICK * NUMBERS_MS;
 		return true;
 	}
 	if (step->when == DUE) {
@@ -529,7 +546,7 @@ static struct path beginning(const struct options *options)
  * Two paths that agree in this have the same future: all that there is, with
  * times as they are from now on.
  */
-enum { KEY_LENGTH = 19 };
+enum { KEY_LENGTH = 20 };
 
 struct key {
 	int64_t numbers[KEY_LENGTH];
@@ -551,9 +568,10 @@ static struct key key_of(const struct path *path)
 		lifecycle->status,
 		lifecycle->stop_requested,
 		lifecycle->killed,
+		lifecycle->kill_by_grace,
 		lifecycle->stopped,
-		lifecycle->lent,
-		from_now(lifecycle->pass_held_at, now),
+		lifecycle->had_terminal,
+		from_now(lifecycle->delay_ends_at, now),
 		from_now(lifecycle->kill_at, now),
 		from_now(lifecycle->give_up_at, now),
 		watch->ended,
@@ -657,14 +675,14 @@ static const struct {
 	enum target target;
 } scopes[] = {
 	{ MODE_SESSION, TARGET_GROUP },
-	{ MODE_SESSION, TARGET_EVERYTHING },
+	{ MODE_SESSION, TARGET_ALL },
 	{ MODE_GROUP, TARGET_GROUP },
-	{ MODE_GROUP, TARGET_EVERYTHING },
+	{ MODE_GROUP, TARGET_ALL },
 	{ MODE_GROUP, TARGET_COMMAND },
 	{ MODE_SINGLE_CHILD, TARGET_COMMAND },
-	{ MODE_SINGLE_CHILD, TARGET_EVERYTHING },
+	{ MODE_SINGLE_CHILD, TARGET_ALL },
 	{ MODE_PAUSE, TARGET_GROUP },
-	{ MODE_PAUSE, TARGET_EVERYTHING },
+	{ MODE_PAUSE, TARGET_ALL },
 };
 
 /* How long a duration is, and what is rewritten. */
@@ -700,7 +718,7 @@ static struct options combination(int number)
 	struct options options = {
 		.mode = scopes[scope].mode,
 		.target = scopes[scope].target,
-		.delayed = choice % DELAYS == 1 ? SIGTERM : 0,
+		.delay_signal = choice % DELAYS == 1 ? SIGTERM : 0,
 		.delay_ms = variants[variant].delay_ms,
 		.grace_ms =
 			end == 1 ? variants[variant].grace_ms : DURATION_NONE,

@@ -147,7 +147,7 @@ static ssize_t say(enum log_level level, enum log_level highest, char *out,
 	assert_int_equal(pipe(ends), 0);
 	dup2(ends[1], STDERR_FILENO);
 	log_set_level(highest);
-	log_say(level, "%s", "x");
+	log_line(level, "%s", "x");
 	log_set_level(LOG_WARNING);
 	dup2(err, STDERR_FILENO);
 	close(err);
@@ -178,11 +178,11 @@ static void test_macros_say_their_levels(void **state)
 {
 	(void)state;
 	log_set_level(LOG_ERROR);
-	assert_true(log_says(LOG_ERROR));
-	assert_false(log_says(LOG_WARNING));
+	assert_true(log_prints(LOG_ERROR));
+	assert_false(log_prints(LOG_WARNING));
 	log_set_level(LOG_WARNING);
-	assert_true(log_says(LOG_WARNING));
-	assert_false(log_says(LOG_VERBOSE));
+	assert_true(log_prints(LOG_WARNING));
+	assert_false(log_prints(LOG_VERBOSE));
 }
 
 /* Calls what(text) while stderr is a pipe that has no room. */
@@ -235,11 +235,11 @@ static void test_cause_is_written_to_the_file(void **state)
 	assert_non_null(mkdtemp(directory));
 	format_text(path, sizeof(path), "%s/file", directory);
 	close(STDIN_FILENO);
-	log_set_file(path);
+	log_set_reason_file(path);
 	log_set_level(LOG_ERROR);
-	log_why(LOG_WARNING, "%s", "x");
+	log_reason(LOG_WARNING, "%s", "x");
 	log_set_level(LOG_WARNING);
-	log_set_file("");
+	log_set_reason_file("");
 	umask(mask);
 	/* It is closed again, and nobody complains of it. */
 	assert_int_equal(open(path, O_RDONLY), STDIN_FILENO);

@@ -73,7 +73,7 @@ static void read_fields(int64_t fields[FIELDS], const struct options *options)
 	fields[WAIT_ALL] = options->wait_all;
 	fields[WARN_ON_REAP] = options->warn_on_reap;
 	fields[PARENT_DEATH_SIGNAL] = options->parent_death_signal;
-	fields[DELAYED] = options->delayed;
+	fields[DELAYED] = options->delay_signal;
 	fields[DELAY_MS] = options->delay_ms;
 	fields[GRACE_MS] = options->grace_ms;
 	fields[KILL_AFTER_MS] = options->kill_after_ms;
@@ -89,7 +89,7 @@ struct set {
 #define GROUP         MODE, MODE_GROUP
 #define PAUSE         MODE, MODE_PAUSE
 #define COMMAND_ALONE TARGET, TARGET_COMMAND
-#define EVERYTHING    TARGET, TARGET_EVERYTHING
+#define EVERYTHING    TARGET, TARGET_ALL
 
 /* Options is what words say: the defaults, but for what is set, up to END. */
 static void assert_sets_as(const char *name, const char *const words[WORDS_MAX],

@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "explain.h"
 #include "format.h"
 #include "log.h"
+#include "oom.h"
 #include "proc.h"
 #include "report.h"
 
@@ -21,80 +20,67 @@ enum {
 	COMMAND = 42,
 };
 
-/*
- * Stderr is this pipe while we report; the runner writes to the real one. It
- * does not block: what is not said fails a test and does not stall it.
- */
+/* stderr while a report runs. It does not block: a missing line fails a test
+ * and does not stop it. */
 static int ends[2], err;
 
-static void assert_said(const char *expected)
+static char *command[] = { (char *)"server", (char *)"--port", NULL };
+static struct options options = { .command = command };
+
+static void begin(enum log_level level)
 {
-	char line[LOG_LINE_MAX];
-	ssize_t length = read(ends[0], line, sizeof(line) - 1);
-
-	assert_true(length > 0);
-	line[length] = '\0';
-	assert_string_equal(line, expected);
-}
-
-static void assert_nothing_said(void)
-{
-	struct pollfd waiting = { .fd = ends[0], .events = POLLIN };
-
-	assert_int_equal(poll(&waiting, 1, 0), 0);
-}
-
-static void report_event(const struct event *event, const siginfo_t *info,
-			 const struct actions *actions)
-{
+	log_set_level(level);
 	dup2(ends[1], STDERR_FILENO);
-	report_actions(event, info, actions, COMMAND);
+}
+
+/* expected: the lines without their prefix; NULL: none. */
+static void end_expecting(const char *expected)
+{
+	char text[LOG_LINE_MAX] = "", line[LOG_LINE_MAX] = "";
+	const ssize_t length = read(ends[0], text, sizeof(text) - 1);
+
 	dup2(err, STDERR_FILENO);
+	text[length < 0 ? 0 : length] = '\0';
+	if (expected)
+		format_text(line, sizeof(line), "[dumb-init] %s\n", expected);
+	assert_string_equal(text, line);
 }
 
-static void report(const siginfo_t *info, const struct actions *actions,
-		   bool reached)
+static void expect_outcome(const struct actions *actions, const siginfo_t *info,
+			   const char *line)
 {
-	const struct event event = {
-		.kind = EVENT_SIGNAL,
-		.signum = info->si_signo,
-		.reached_command = reached,
-	};
-
-	report_event(&event, info, actions);
+	begin(LOG_VERBOSE);
+	report_outcome(&options, COMMAND, actions, info);
+	end_expecting(line);
 }
 
-static void test_sender_is_who_the_kernel_says(void **state)
+static void test_sender_is_named_as_the_kernel_says(void **state)
 {
-	const struct actions dropped = { .signum = 0 };
-	siginfo_t info = { .si_signo = SIGHUP };
 	static const int with_sender[] = { SI_USER, SI_QUEUE, SI_TKILL };
+	const struct actions dropped = { .outcome = OUTCOME_DROPPED };
+	siginfo_t info = { .si_signo = SIGHUP };
 
 	(void)state;
 	info.si_pid = INT_MAX;
 	info.si_uid = UINT_MAX;
 	for (size_t i = 0; i < 3; i++) {
 		info.si_code = with_sender[i];
-		report(&info, &dropped, false);
-		assert_said("[dumb-init] SIGHUP from PID 2147483647, "
-			    "UID 4294967295: dropped\n");
+		expect_outcome(&dropped, &info,
+			       "SIGHUP from PID 2147483647 (UID 4294967295): "
+			       "dropped");
 	}
-	/* Whatever is at si_pid means something else now. */
+	/* Without a sender, si_pid has another meaning. */
 	info.si_code = SI_KERNEL;
-	report(&info, &dropped, false);
-	assert_said("[dumb-init] SIGHUP from the terminal: dropped\n");
+	expect_outcome(&dropped, &info, "SIGHUP from the terminal: dropped");
 	info.si_signo = SIGALRM;
-	report(&info, &dropped, false);
-	assert_said("[dumb-init] SIGALRM from the kernel: dropped\n");
+	expect_outcome(&dropped, &info, "SIGALRM from the kernel: dropped");
 	info.si_code = SI_TIMER;
-	report(&info, &dropped, false);
-	assert_said("[dumb-init] SIGALRM from the kernel: dropped\n");
+	expect_outcome(&dropped, &info, "SIGALRM from the kernel: dropped");
 }
 
-static void
-test_sender_is_named_if_it_lives_and_is_none_from_outside(void **state)
+static void test_sender_has_the_name_of_its_program(void **state)
 {
-	const struct actions dropped = { .signum = 0 };
+	const struct actions dropped = { .outcome = OUTCOME_DROPPED };
 	siginfo_t info = { .si_signo = SIGHUP, .si_code = SI_USER };
 	const pid_t pids[] = { 1, getpid() };
 
@@ -106,180 +92,177 @@ test_sender_is_named_if_it_lives_and_is_none_from_outside(void **state)
 		format_text(path, sizeof(path), "/proc/%d/comm", pids[i]);
 		assert_true(proc_find_line(path, "", comm));
 		format_text(line, sizeof(line),
-			    "[dumb-init] SIGHUP from PID %d (%s), UID 7: "
-			    "dropped\n",
-			    pids[i], comm);
+			    "SIGHUP from %s (PID %d, UID 7): dropped", comm,
+			    pids[i]);
 		info.si_pid = pids[i];
-		report(&info, &dropped, false);
-		assert_said(line);
+		expect_outcome(&dropped, &info, line);
 	}
-	info.si_pid = 0;
-	report(&info, &dropped, false);
-	assert_said("[dumb-init] SIGHUP from PID 0 (outside the namespace, or "
-		    "the kernel), UID 7: dropped\n");
 }
 
-static void test_what_became_of_a_signal(void **state)
+static void test_sender_outside_the_pid_namespace_is_named_so(void **state)
 {
-	const siginfo_t info = { .si_signo = SIGTERM, .si_code = SI_KERNEL };
-	const struct actions itself = { .signum = SIGTERM,
-					.target = TARGET_GROUP };
-	const struct actions another = { .signum = 64,
-					 .target = TARGET_COMMAND };
+	const struct actions dropped = { .outcome = OUTCOME_DROPPED };
+	siginfo_t info = { .si_signo = SIGHUP, .si_code = SI_USER };
 
 	(void)state;
-	report(&info, &itself, false);
-	assert_said("[dumb-init] SIGTERM from the kernel: passed on to group "
-		    "42\n");
-	report(&info, &another, false);
-	assert_said("[dumb-init] SIGTERM from the kernel: passed on to PID 42 "
-		    "as SIGRTMAX\n");
-	report(&info, &(struct actions){ .signum = 0 }, true);
-	assert_said("[dumb-init] SIGTERM from the kernel: COMMAND has it "
-		    "already\n");
-	/* What --grace sends then is another one. */
-	report(&info, &(struct actions){ .end_pause = true, .signum = SIGTERM },
-	       false);
-	assert_said("[dumb-init] SIGTERM from the kernel: ends the pause\n");
+	info.si_uid = UINT_MAX;
+	expect_outcome(&dropped, &info,
+		       "SIGHUP from a process outside this PID namespace "
+		       "(UID 4294967295): dropped");
 }
 
-static void test_started_says_the_mode(void **state)
+static void test_outcome_of_a_signal(void **state)
+{
+	static const struct {
+		struct actions actions;
+		const char *line;
+	} rows[] = {
+		{ { .outcome = OUTCOME_FORWARDED,
+		    .signum = SIGTERM,
+		    .target = TARGET_COMMAND },
+		  "forwarded to server (PID 42)" },
+		{ { .outcome = OUTCOME_FORWARDED,
+		    .signum = SIGTERM,
+		    .target = TARGET_GROUP },
+		  "forwarded to the process group of server (PID 42)" },
+		{ { .outcome = OUTCOME_FORWARDED,
+		    .signum = 64,
+		    .target = TARGET_ALL },
+		  "forwarded to all processes as SIGRTMAX" },
+		{ { .outcome = OUTCOME_ALREADY_SENT, .target = TARGET_ALL },
+		  "already sent by the terminal to server (PID 42)" },
+		{ { .outcome = OUTCOME_DROPPED }, "dropped" },
+		{ { .outcome = OUTCOME_DELAYED }, "delayed (--delay)" },
+		/* The SIGTERM is that of --grace, and not this one. */
+		{ { .outcome = OUTCOME_PAUSE_ENDED, .signum = SIGTERM },
+		  "exiting" },
+	};
+	const siginfo_t info = { .si_signo = SIGTERM, .si_code = SI_KERNEL };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char line[LOG_LINE_MAX];
+
+		format_text(line, sizeof(line), "SIGTERM from the kernel: %s",
+			    rows[i].line);
+		expect_outcome(&rows[i].actions, &info, line);
+	}
+}
+
+static void test_long_program_name_is_cut(void **state)
+{
+	const struct actions actions = { .outcome = OUTCOME_FORWARDED,
+					 .signum = SIGINT,
+					 .target = TARGET_GROUP };
+	const siginfo_t info = { .si_signo = SIGTERM, .si_code = SI_KERNEL };
+	char name[1000];
+	char *long_command[] = { name, NULL };
+	const struct options of_long = { .command = long_command };
+	char line[LOG_LINE_MAX];
+
+	(void)state;
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	begin(LOG_VERBOSE);
+	report_outcome(&of_long, COMMAND, &actions, &info);
+	format_text(line, sizeof(line),
+		    "SIGTERM from the kernel: forwarded to the process group "
+		    "of %s",
+		    name);
+	/* 255 bytes for the outcome. */
+	line[strlen("SIGTERM from the kernel: ") + 255] = '\0';
+	end_expecting(line);
+}
+
+static void test_start_names_the_mode(void **state)
 {
 	static const struct {
 		enum mode mode;
 		const char *line;
 	} rows[] = {
-		{ MODE_SESSION, "[dumb-init] started x in a session of its "
-				"own: PID 42\n" },
-		{ MODE_GROUP, "[dumb-init] started x in a process group of its "
-			      "own: PID 42\n" },
+		{ MODE_SESSION, "started server as PID 42 (new session)" },
+		{ MODE_GROUP, "started server as PID 42 (new process group)" },
 		{ MODE_SINGLE_CHILD,
-		  "[dumb-init] started x as a single child: PID 42\n" },
-		{ MODE_PAUSE, "[dumb-init] waiting for SIGTERM or SIGINT, "
-			      "without a COMMAND\n" },
+		  "started server as PID 42 (single-child mode)" },
+		{ MODE_PAUSE, "waiting for SIGTERM or SIGINT (--pause)" },
 	};
-	char *argv[] = { (char *)"dumb-init", (char *)"x", NULL };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct options options = { .mode = rows[i].mode,
-						 .command = argv + 1 };
+		const struct options in_mode = { .mode = rows[i].mode,
+						 .command = command };
 
-		dup2(ends[1], STDERR_FILENO);
-		report_start(&options, COMMAND);
-		dup2(err, STDERR_FILENO);
-		assert_said(rows[i].line);
+		begin(LOG_VERBOSE);
+		report_start(&in_mode, COMMAND);
+		end_expecting(rows[i].line);
 	}
 }
 
-static const struct said {
-	struct event event;
+static const struct {
 	struct actions actions;
-	int signum;           /* that info tells of; 0 where there is none */
-	enum log_level level; /* the lowest that says it */
-	const char *line;     /* NULL where none does */
-} events[] = {
-	{ .event = { .kind = EVENT_SIGNAL, .signum = SIGTERM },
-	  .actions = { .hold = true },
-	  .signum = SIGTERM,
-	  .level = LOG_VERBOSE,
-	  .line = "SIGTERM from the kernel: held back" },
-	{ .event = { .kind = EVENT_SIGNAL, .signum = SIGTERM },
-	  .actions = { .release = true,
-		       .signum = SIGTERM,
-		       .target = TARGET_GROUP },
-	  .signum = SIGTERM,
-	  .level = LOG_VERBOSE,
-	  .line = "SIGTERM from the kernel: passed on to group 42" },
-	{ .event = { .kind = EVENT_DEADLINE },
-	  .actions = { .release = true,
-		       .signum = SIGTERM,
-		       .target = TARGET_EVERYTHING },
-	  .signum = SIGTERM,
-	  .level = LOG_VERBOSE,
-	  .line = "SIGTERM from the kernel: passed on to everything" },
-	{ .event = { .kind = EVENT_DEADLINE },
-	  .actions = { .release = true,
-		       .signum = SIGINT,
-		       .target = TARGET_COMMAND },
-	  .signum = SIGTERM,
-	  .level = LOG_VERBOSE,
-	  .line = "SIGTERM from the kernel: passed on to PID 42 as SIGINT" },
-	{ .event = { .kind = EVENT_DEADLINE },
-	  .actions = { .signum = SIGKILL,
-		       .target = TARGET_EVERYTHING,
-		       .last_resort = true },
-	  .level = LOG_WARNING,
-	  .line = "time is up: SIGKILL to everything" },
-	{ .event = { .kind = EVENT_DEADLINE },
-	  .actions = { .signum = SIGKILL, .target = TARGET_EVERYTHING },
-	  .level = LOG_VERBOSE,
-	  .line = NULL },
-	{ .event = { .kind = EVENT_DEADLINE },
-	  .actions = { .give_up = true },
-	  .level = LOG_VERBOSE,
-	  .line = NULL },
-	{ .event = { .kind = EVENT_COMMAND_ENDED },
-	  .actions = { .signum = SIGTERM, .target = TARGET_GROUP },
-	  .level = LOG_VERBOSE,
-	  .line = "COMMAND has ended: SIGTERM to group 42" },
-	{ .event = { .kind = EVENT_COMMAND_ENDED },
-	  .actions = { .signum = SIGTERM,
-		       .target = TARGET_EVERYTHING,
-		       .wake = true },
-	  .level = LOG_VERBOSE,
-	  .line = "COMMAND has ended: SIGTERM to everything" },
-	{ .event = { .kind = EVENT_COMMAND_ENDED },
-	  .actions = { .signum = 0 },
-	  .level = LOG_VERBOSE,
-	  .line = NULL },
-	{ .event = { .kind = EVENT_NOTHING_LEFT },
-	  .actions = { .signum = 0 },
-	  .level = LOG_VERBOSE,
-	  .line = NULL },
-	{ .event = { .kind = EVENT_COMMAND_STOPPED, .signum = SIGTSTP },
-	  .actions = { .suspend = SIGTSTP },
-	  .level = LOG_VERBOSE,
-	  .line = "stopping ourselves until SIGCONT" },
+	int signum;           /* of the siginfo; 0: there is none */
+	enum log_level level; /* the lowest that prints the line */
+	const char *line;     /* NULL: none prints one */
+} outcomes[] = {
+	{ { .outcome = OUTCOME_DELAYED },
+	  SIGTERM,
+	  LOG_VERBOSE,
+	  "SIGTERM from the kernel: delayed (--delay)" },
+	{ { .outcome = OUTCOME_GRACE_EXPIRED,
+	    .signum = SIGKILL,
+	    .target = TARGET_ALL },
+	  0,
+	  LOG_WARNING,
+	  "--grace expired: sending SIGKILL to all processes" },
+	{ { .outcome = OUTCOME_KILL_AFTER_EXPIRED,
+	    .signum = SIGKILL,
+	    .target = TARGET_ALL },
+	  0,
+	  LOG_WARNING,
+	  "--kill-after expired: sending SIGKILL to all processes" },
+	{ { .signum = SIGKILL, .target = TARGET_ALL }, 0, LOG_VERBOSE, NULL },
+	{ { .outcome = OUTCOME_GAVE_UP }, 0, LOG_VERBOSE, NULL },
+	{ { .outcome = OUTCOME_TERMINATE,
+	    .signum = SIGTERM,
+	    .target = TARGET_GROUP },
+	  0,
+	  LOG_VERBOSE,
+	  "sending SIGTERM to the process group of server (PID 42)" },
+	{ { .outcome = OUTCOME_TERMINATE,
+	    .signum = SIGTERM,
+	    .target = TARGET_ALL,
+	    .wake = true },
+	  0,
+	  LOG_VERBOSE,
+	  "sending SIGTERM to all processes" },
+	{ { .signum = 0 }, 0, LOG_VERBOSE, NULL },
+	{ { .suspend = SIGTSTP }, 0, LOG_VERBOSE, "stopping until SIGCONT" },
+	{ { .outcome = OUTCOME_FORWARDED,
+	    .signum = SIGSTOP,
+	    .target = TARGET_ALL,
+	    .suspend = SIGSTOP },
+	  SIGTSTP,
+	  LOG_VERBOSE,
+	  "SIGTSTP from the terminal: forwarded to all processes as SIGSTOP\n"
+	  "[dumb-init] stopping until SIGCONT" },
 };
 
-static void test_event_is_said_at_its_level(void **state)
+static void test_outcome_is_printed_at_its_level(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-		const struct said *row = &events[i];
-		const siginfo_t info = { .si_signo = row->signum,
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+		const siginfo_t info = { .si_signo = outcomes[i].signum,
 					 .si_code = SI_KERNEL };
 
 		for (int level = LOG_ERROR; level <= LOG_VERBOSE; level++) {
-			char line[LOG_LINE_MAX];
-
-			log_set_level((enum log_level)level);
-			report_event(&row->event, row->signum ? &info : NULL,
-				     &row->actions);
-			if (row->line == NULL || level < (int)row->level) {
-				assert_nothing_said();
-				continue;
-			}
-			format_text(line, sizeof(line), "[dumb-init] %s\n",
-				    row->line);
-			assert_said(line);
+			begin((enum log_level)level);
+			report_outcome(&options, COMMAND, &outcomes[i].actions,
+				       outcomes[i].signum ? &info : NULL);
+			end_expecting(level < (int)outcomes[i].level
+					      ? NULL
+					      : outcomes[i].line);
 		}
 	}
-}
-
-static void test_stop_is_said_behind_its_signal(void **state)
-{
-	const siginfo_t info = { .si_signo = SIGTSTP, .si_code = SI_KERNEL };
-	const struct actions stop = { .signum = SIGSTOP,
-				      .target = TARGET_EVERYTHING,
-				      .suspend = SIGSTOP };
-
-	(void)state;
-	report(&info, &stop, false);
-	assert_said("[dumb-init] SIGTSTP from the terminal: passed on to "
-		    "everything as SIGSTOP\n"
-		    "[dumb-init] stopping ourselves until SIGCONT\n");
 }
 
 static void test_refusal_names_the_target(void **state)
@@ -288,72 +271,49 @@ static void test_refusal_names_the_target(void **state)
 		enum target target;
 		const char *name;
 	} targets[] = {
-		{ TARGET_COMMAND, "PID 42" },
-		{ TARGET_GROUP, "group 42" },
-		{ TARGET_EVERYTHING, "everything" },
+		{ TARGET_COMMAND, "server (PID 42)" },
+		{ TARGET_GROUP, "the process group of server (PID 42)" },
+		{ TARGET_ALL, "all processes" },
 	};
 
 	(void)state;
-	log_set_level(LOG_WARNING);
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
 		const struct actions actions = { .signum = SIGHUP,
 						 .target = targets[i].target };
 		char line[LOG_LINE_MAX];
 
-		dup2(ends[1], STDERR_FILENO);
-		report_refusal(&actions, COMMAND, EPERM);
-		dup2(err, STDERR_FILENO);
-		format_text(line, sizeof(line),
-			    "[dumb-init] cannot send SIGHUP to %s: %s\n",
+		format_text(line, sizeof(line), "cannot send SIGHUP to %s: %s",
 			    targets[i].name, strerror(EPERM));
-		assert_said(line);
+		begin(LOG_WARNING);
+		report_refusal(&options, COMMAND, &actions, EPERM);
+		end_expecting(line);
 	}
 }
 
-static void test_giving_up_says_what_remains(void **state)
+static void test_survivors_are_named(void **state)
 {
-	char *argv[] = { (char *)"dumb-init", (char *)"x", NULL };
-	const struct options options = { .command = argv + 1 };
 	static const struct {
 		pid_t command;
 		bool failed;
 		const char *line;
 	} rows[] = {
 		{ COMMAND, false,
-		  "[dumb-init] x (PID 42) still exists a second after "
-		  "SIGKILL; exiting anyway\n" },
-		{ 0, false,
-		  "[dumb-init] some processes survived SIGKILL; exiting "
-		  "anyway\n" },
+		  "server (PID 42) still exists a second after SIGKILL; "
+		  "exiting anyway" },
+		{ 0, false, "some processes survived SIGKILL; exiting anyway" },
 		{ 0, true,
-		  "[dumb-init] some processes could not be killed; exiting "
-		  "anyway\n" },
+		  "some processes could not be killed; exiting anyway" },
 	};
 
 	(void)state;
-	log_set_level(LOG_WARNING);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		dup2(ends[1], STDERR_FILENO);
-		report_give_up(&options, rows[i].command, rows[i].failed);
-		dup2(err, STDERR_FILENO);
-		assert_said(rows[i].line);
+		begin(LOG_WARNING);
+		report_survivors(&options, rows[i].command, rows[i].failed);
+		end_expecting(rows[i].line);
 	}
 }
 
-static void report_use(long s, long us)
-{
-	const struct rusage usage = {
-		.ru_utime = { .tv_sec = s, .tv_usec = us },
-		.ru_stime = { .tv_sec = 2 * s, .tv_usec = us },
-		.ru_maxrss = 1234,
-	};
-
-	dup2(ends[1], STDERR_FILENO);
-	report_usage(&usage);
-	dup2(err, STDERR_FILENO);
-}
-
-static void test_use_is_said_in_seconds_with_milliseconds(void **state)
+static void test_usage_is_in_seconds_with_milliseconds(void **state)
 {
 	static const struct {
 		long s, us;
@@ -369,103 +329,153 @@ static void test_use_is_said_in_seconds_with_milliseconds(void **state)
 	};
 
 	(void)state;
-	log_set_level(LOG_WARNING);
-	report_use(1, 0);
-	assert_nothing_said();
-	log_set_level(LOG_VERBOSE);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct rusage usage = {
+			.ru_utime = { rows[i].s, rows[i].us },
+			.ru_stime = { 2 * rows[i].s, rows[i].us },
+			.ru_maxrss = 1234,
+		};
 		char line[LOG_LINE_MAX];
 
-		report_use(rows[i].s, rows[i].us);
+		begin(LOG_WARNING);
+		report_usage(&options, &usage);
+		end_expecting(NULL);
 		format_text(line, sizeof(line),
-			    "[dumb-init] COMMAND took %s s user, %s s system, "
-			    "1234 KiB at most\n",
+			    "server used %s s user, %s s system, 1234 KiB peak "
+			    "memory",
 			    rows[i].user, rows[i].system);
-		assert_said(line);
+		begin(LOG_VERBOSE);
+		report_usage(&options, &usage);
+		end_expecting(line);
 	}
 }
 
-static void test_cause_is_said_with_a_core_if_there_is_one(void **state)
+static siginfo_t exited(pid_t pid, int cause, int status)
 {
-	siginfo_t dead = { .si_signo = SIGCHLD, .si_code = CLD_KILLED };
+	siginfo_t info = { .si_signo = SIGCHLD, .si_code = cause };
 
-	(void)state;
-	dead.si_pid = COMMAND;
-	dead.si_status = SIGSEGV;
-	for (int dumped = 0; dumped < 2; dumped++) {
-		dead.si_code = dumped ? CLD_DUMPED : CLD_KILLED;
-		dup2(ends[1], STDERR_FILENO);
-		report_cause(&dead, EXPLAIN_UNKNOWN);
-		dup2(err, STDERR_FILENO);
-		assert_said(dumped ? "[dumb-init] COMMAND was killed by "
-				     "SIGSEGV, which we did not pass on, "
-				     "core dumped\n"
-				   : "[dumb-init] COMMAND was killed by "
-				     "SIGSEGV, which we did not pass on\n");
-	}
+	info.si_pid = pid;
+	info.si_status = status;
+	return info;
 }
 
-static void test_death_is_said_where_it_was_asked_for(void **state)
+static void test_unexpected_kill_has_a_cause_for_sigkill_only(void **state)
 {
 	static const struct {
-		pid_t pid;
-		int code;
-		int status;
-		bool warn_on_reap;
-		enum log_level level; /* the lowest that says it */
-		const char *line;
-	} deaths[] = {
-		{ COMMAND, CLD_EXITED, 3, false, LOG_VERBOSE,
-		  "[dumb-init] COMMAND, PID 42, ended with status 3\n" },
-		{ COMMAND, CLD_EXITED, 0, true, LOG_VERBOSE,
-		  "[dumb-init] COMMAND, PID 42, ended with status 0\n" },
-		{ COMMAND, CLD_KILLED, SIGKILL, true, LOG_VERBOSE,
-		  "[dumb-init] COMMAND, PID 42, was killed by SIGKILL\n" },
-		{ 43, CLD_EXITED, 255, false, LOG_VERBOSE,
-		  "[dumb-init] orphan, PID 43, ended with status 255\n" },
-		{ 43, CLD_EXITED, 0, true, LOG_WARNING,
-		  "[dumb-init] orphan, PID 43, ended with status 0\n" },
-		{ 43, CLD_KILLED, 64, true, LOG_WARNING,
-		  "[dumb-init] orphan, PID 43, was killed by SIGRTMAX\n" },
-		{ 43, CLD_DUMPED, SIGSEGV, true, LOG_WARNING,
-		  "[dumb-init] orphan, PID 43, was killed by SIGSEGV\n" },
+		int cause, signum, oom_kills;
+		const char *rest;
+	} rows[] = {
+		{ CLD_KILLED, SIGSEGV, OOM_UNKNOWN,
+		  "SIGSEGV, not sent by dumb-init" },
+		{ CLD_DUMPED, SIGABRT, OOM_UNKNOWN,
+		  "SIGABRT (core dumped), not sent by dumb-init" },
+		{ CLD_KILLED, SIGABRT, 1, "SIGABRT, not sent by dumb-init" },
+		{ CLD_KILLED, SIGKILL, 1,
+		  "SIGKILL, not sent by dumb-init: out of memory (its cgroup "
+		  "recorded an OOM kill)" },
+		{ CLD_KILLED, SIGKILL, 0,
+		  "SIGKILL, not sent by dumb-init: its cgroup recorded no OOM "
+		  "kill; the container's stop timeout may have expired" },
+		{ CLD_KILLED, SIGKILL, OOM_UNKNOWN,
+		  "SIGKILL, not sent by dumb-init: out of memory, or the "
+		  "container's stop timeout expired" },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(deaths) / sizeof(deaths[0]); i++) {
-		const struct options options = {
-			.warn_on_reap = deaths[i].warn_on_reap,
-		};
-		siginfo_t dead = { .si_signo = SIGCHLD,
-				   .si_code = deaths[i].code };
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const siginfo_t info =
+			exited(COMMAND, rows[i].cause, rows[i].signum);
+		char line[LOG_LINE_MAX];
 
-		dead.si_pid = deaths[i].pid;
-		dead.si_status = deaths[i].status;
+		format_text(line, sizeof(line),
+			    "server (PID 42) was killed by %s", rows[i].rest);
+		begin(LOG_WARNING);
+		report_unexpected_kill(&options, &info, rows[i].oom_kills);
+		end_expecting(line);
+	}
+}
+
+static void test_oom_kill_of_a_child_is_named(void **state)
+{
+	const siginfo_t info = exited(COMMAND, CLD_EXITED, 137);
+
+	(void)state;
+	begin(LOG_WARNING);
+	report_oom_of_child(&options, &info);
+	end_expecting("server (PID 42) exited with status 137, and its cgroup "
+		      "recorded an OOM kill: one of its children was probably "
+		      "killed");
+}
+
+static void test_exit_of_command_is_for_verbose(void **state)
+{
+	const siginfo_t status = exited(COMMAND, CLD_EXITED, 3);
+	const siginfo_t signal = exited(COMMAND, CLD_KILLED, 49);
+
+	(void)state;
+	begin(LOG_WARNING);
+	report_exit(&options, &status);
+	end_expecting(NULL);
+	begin(LOG_VERBOSE);
+	report_exit(&options, &status);
+	end_expecting("server (PID 42) exited with status 3");
+	begin(LOG_VERBOSE);
+	report_exit(&options, &signal);
+	end_expecting("server (PID 42) was killed by SIGRTMIN+15");
+}
+
+static void test_orphan_is_a_warning_with_warn_on_reap(void **state)
+{
+	static const struct {
+		int cause, status;
+		const char *line;
+	} rows[] = {
+		{ CLD_EXITED, 255,
+		  "reaped orphan (PID 43), which exited with status 255" },
+		{ CLD_KILLED, 64,
+		  "reaped orphan (PID 43), which was killed by SIGRTMAX" },
+		{ CLD_DUMPED, SIGSEGV,
+		  "reaped orphan (PID 43), which was killed by SIGSEGV" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const siginfo_t info =
+			exited(43, rows[i].cause, rows[i].status);
+
 		for (int level = LOG_ERROR; level <= LOG_VERBOSE; level++) {
-			log_set_level((enum log_level)level);
-			dup2(ends[1], STDERR_FILENO);
-			report_death(&options, &dead, COMMAND);
-			dup2(err, STDERR_FILENO);
-			if (level < (int)deaths[i].level)
-				assert_nothing_said();
-			else
-				assert_said(deaths[i].line);
+			for (int warn = 0; warn < 2; warn++) {
+				const struct options with = {
+					.command = command,
+					.warn_on_reap = warn != 0,
+				};
+				const int lowest =
+					warn ? LOG_WARNING : LOG_VERBOSE;
+
+				begin((enum log_level)level);
+				report_orphan(&with, &info);
+				end_expecting(level < lowest ? NULL
+							     : rows[i].line);
+			}
 		}
 	}
 }
 
-static int say_all(void **state)
+static void test_traced_child_is_for_verbose(void **state)
 {
 	(void)state;
-	log_set_level(LOG_VERBOSE);
-	return 0;
+	begin(LOG_VERBOSE);
+	report_traced(9, 0);
+	end_expecting("PID 9 called PTRACE_TRACEME; it continues");
+	begin(LOG_VERBOSE);
+	report_traced(9, SIGHUP);
+	end_expecting("PID 9 called PTRACE_TRACEME; it continues with SIGHUP");
 }
 
 static int make_pipe(void **state)
 {
 	(void)state;
 	err = dup(STDERR_FILENO);
-	log_set_level(LOG_VERBOSE);
 	return err < 0 ? -1 : pipe2(ends, O_NONBLOCK);
 }
 
@@ -478,23 +488,23 @@ static int close_pipe(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sender_is_who_the_kernel_says),
+		cmocka_unit_test(test_sender_is_named_as_the_kernel_says),
+		cmocka_unit_test(test_sender_has_the_name_of_its_program),
 		cmocka_unit_test(
-			test_sender_is_named_if_it_lives_and_is_none_from_outside),
-		cmocka_unit_test(test_what_became_of_a_signal),
-		cmocka_unit_test(test_started_says_the_mode),
-		cmocka_unit_test_teardown(test_event_is_said_at_its_level,
-					  say_all),
-		cmocka_unit_test(test_stop_is_said_behind_its_signal),
-		cmocka_unit_test(test_use_is_said_in_seconds_with_milliseconds),
+			test_sender_outside_the_pid_namespace_is_named_so),
+		cmocka_unit_test(test_outcome_of_a_signal),
+		cmocka_unit_test(test_long_program_name_is_cut),
+		cmocka_unit_test(test_start_names_the_mode),
+		cmocka_unit_test(test_outcome_is_printed_at_its_level),
+		cmocka_unit_test(test_refusal_names_the_target),
+		cmocka_unit_test(test_survivors_are_named),
+		cmocka_unit_test(test_usage_is_in_seconds_with_milliseconds),
 		cmocka_unit_test(
-			test_cause_is_said_with_a_core_if_there_is_one),
-		cmocka_unit_test_teardown(test_refusal_names_the_target,
-					  say_all),
-		cmocka_unit_test_teardown(test_giving_up_says_what_remains,
-					  say_all),
-		cmocka_unit_test_teardown(
-			test_death_is_said_where_it_was_asked_for, say_all),
+			test_unexpected_kill_has_a_cause_for_sigkill_only),
+		cmocka_unit_test(test_oom_kill_of_a_child_is_named),
+		cmocka_unit_test(test_exit_of_command_is_for_verbose),
+		cmocka_unit_test(test_orphan_is_a_warning_with_warn_on_reap),
+		cmocka_unit_test(test_traced_child_is_for_verbose),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, make_pipe,

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "explain.h"
+#include "diagnose.h"
 #include "format.h"
 
 enum {
@@ -25,7 +25,7 @@ enum {
 };
 
 /* The file that is explained, in a directory of ours. */
-static char directory[] = "/tmp/test_explain.XXXXXX";
+static char directory[] = "/tmp/test_diagnose.XXXXXX";
 static char path[PATH_SIZE], other[PATH_SIZE];
 static struct utsname here;
 static const char *pretended = ""; /* a machine for uname(2), or "" */
@@ -48,17 +48,17 @@ static void write_program(const void *bytes, size_t length)
 /* expected: NULL for no hint; behind the path otherwise. */
 static void assert_hint(int error, const char *expected)
 {
-	char hint[EXPLAIN_MAX];
-	char whole[EXPLAIN_MAX];
+	char hint[DIAGNOSE_MAX];
+	char whole[DIAGNOSE_MAX];
 
 	memset(hint, 'x', sizeof(hint));
 	errno = EISDIR; /* of something else, long ago */
-	assert_int_equal(explain_program(path, error, hint), expected != NULL);
+	assert_int_equal(diagnose_file(path, error, hint), expected != NULL);
 	if (expected == NULL) {
 		assert_string_equal(hint, "");
 		return;
 	}
-	format_text(whole, sizeof(whole), "%s%s", path, expected);
+	format_text(whole, sizeof(whole), "'%s'%s", path, expected);
 	assert_string_equal(hint, whole);
 }
 
@@ -72,15 +72,15 @@ static void test_script_says_what_it_needs(void **state)
 		const char *hint;
 	} rows[] = {
 		{ "#!/missing/sh\n",
-		  " needs the interpreter /missing/sh, which does not exist" },
+		  " needs the interpreter '/missing/sh', which does not exist" },
 		{ "#! \t/missing/sh -e\n",
-		  " needs the interpreter /missing/sh, which does not exist" },
+		  " needs the interpreter '/missing/sh', which does not exist" },
 		{ "#!/missing/sh\t-e\r\n",
-		  " needs the interpreter /missing/sh, which does not exist" },
+		  " needs the interpreter '/missing/sh', which does not exist" },
 		{ "#!/missing/sh",
-		  " needs the interpreter /missing/sh, which does not exist" },
+		  " needs the interpreter '/missing/sh', which does not exist" },
 		{ "#!missing\n",
-		  " needs the interpreter missing, which does not exist" },
+		  " needs the interpreter 'missing', which does not exist" },
 		{ "#!/bin/sh\n", NULL },
 		{ "#!/bin/sh -e\r\n", NULL },
 		{ "#!\n", NULL },
@@ -117,15 +117,16 @@ static void test_script_with_carriage_returns_says_so(void **state)
 	static const char *const texts[] = { "#!/bin/sh\r\necho hello\r\n",
 					     "#!/missing/sh\r\n",
 					     "#! /bin/sh\r" };
-	char hint[EXPLAIN_MAX], expected[EXPLAIN_MAX];
+	char hint[DIAGNOSE_MAX], expected[DIAGNOSE_MAX];
 
 	(void)state;
 	format_text(expected, sizeof(expected),
-		    "the lines of %s end in \\r, as on Windows (dos2unix)",
+		    "'%s' has Windows line endings (CRLF); convert it with "
+		    "dos2unix",
 		    path);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		write_program(texts[i], strlen(texts[i]));
-		assert_true(explain_program(path, ENOENT, hint));
+		assert_true(diagnose_file(path, ENOENT, hint));
 		assert_string_equal(hint, expected);
 	}
 }
@@ -133,23 +134,23 @@ static void test_script_with_carriage_returns_says_so(void **state)
 static void test_script_of_a_script_is_followed(void **state)
 {
 	static const char inner[] = "#!/missing/sh\n";
-	char text[PATH_SIZE + 8], hint[EXPLAIN_MAX], expected[EXPLAIN_MAX];
+	char text[PATH_SIZE + 8], hint[DIAGNOSE_MAX], expected[DIAGNOSE_MAX];
 
 	(void)state;
 	format_text(text, sizeof(text), "#!%s\n", other);
 	write_program(text, strlen(text));
 	write_other(other, inner, strlen(inner));
-	assert_true(explain_program(path, ENOENT, hint));
+	assert_true(diagnose_file(path, ENOENT, hint));
 	format_text(
 		expected, sizeof(expected),
-		"%s needs the interpreter /missing/sh, which does not exist",
+		"'%s' needs the interpreter '/missing/sh', which does not exist",
 		other);
 	assert_string_equal(hint, expected);
 	/* The kernel asks for an interpreter that may be executed. */
 	assert_int_equal(chmod(other, 0644), 0);
-	assert_true(explain_program(path, EACCES, hint));
+	assert_true(diagnose_file(path, EACCES, hint));
 	format_text(expected, sizeof(expected),
-		    "%s has no execute permission (chmod +x)", other);
+		    "'%s' has no execute permission (chmod +x)", other);
 	assert_string_equal(hint, expected);
 }
 
@@ -171,7 +172,7 @@ static void test_script_that_needs_itself_comes_to_an_end(void **state)
 /* execve(2) begins with the first and follows as many as five more. */
 static void test_scripts_are_followed_as_far_as_the_kernel_does(void **state)
 {
-	char names[7][PATH_SIZE], hint[EXPLAIN_MAX], expected[EXPLAIN_MAX];
+	char names[7][PATH_SIZE], hint[DIAGNOSE_MAX], expected[DIAGNOSE_MAX];
 
 	(void)state;
 	for (int i = 0; i < 7; i++)
@@ -183,11 +184,11 @@ static void test_scripts_are_followed_as_far_as_the_kernel_does(void **state)
 			    i < 6 ? names[i + 1] : "/missing/sh");
 		write_other(names[i], text, strlen(text));
 	}
-	assert_false(explain_program(names[0], ELOOP, hint));
-	assert_true(explain_program(names[1], ENOENT, hint));
+	assert_false(diagnose_file(names[0], ELOOP, hint));
+	assert_true(diagnose_file(names[1], ENOENT, hint));
 	format_text(
 		expected, sizeof(expected),
-		"%s needs the interpreter /missing/sh, which does not exist",
+		"'%s' needs the interpreter '/missing/sh', which does not exist",
 		names[6]);
 	assert_string_equal(hint, expected);
 	for (int i = 0; i < 7; i++)
@@ -198,18 +199,18 @@ static void test_nothing_of_one_program_is_claimed_of_the_next(void **state)
 {
 	static const char missing[] = "#!/missing/sh\n";
 	static const char none[] = "#! \n";
-	char hint[EXPLAIN_MAX];
+	char hint[DIAGNOSE_MAX];
 
 	(void)state;
 	write_program(missing, strlen(missing));
 	write_other(other, none, strlen(none));
-	assert_true(explain_program(path, ENOENT, hint));
-	assert_false(explain_program(other, ENOENT, hint));
-	assert_true(explain_program(path, ENOENT, hint));
-	assert_true(explain_program(directory, EACCES, hint));
+	assert_true(diagnose_file(path, ENOENT, hint));
+	assert_false(diagnose_file(other, ENOENT, hint));
+	assert_true(diagnose_file(path, ENOENT, hint));
+	assert_true(diagnose_file(directory, EACCES, hint));
 	assert_non_null(strstr(hint, " is a directory"));
-	assert_true(explain_program(path, ENOENT, hint));
-	assert_false(explain_program("/missing/program", ENOENT, hint));
+	assert_true(diagnose_file(path, ENOENT, hint));
+	assert_false(diagnose_file("/missing/program", ENOENT, hint));
 }
 
 /* A program of 64 bits that is to be loaded by another, and parts of it. */
@@ -249,8 +250,8 @@ struct elf32 {
 		.loader = "/missing/ld.so" })
 
 #define LOADER_HINT                                                            \
-	" needs the loader /missing/ld.so, which does not exist: made for "    \
-	"another C library?"
+	" needs the loader '/missing/ld.so', which does not exist; it was "    \
+	"built for another C library"
 
 /* Of this machine, in this class; EM_NONE if we do not know one. */
 static uint16_t machine_here(int class)
@@ -349,14 +350,14 @@ static void test_other_processor_is_named_for_enoexec_only(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char hint[EXPLAIN_MAX];
+		char hint[DIAGNOSE_MAX];
 
 		if (strncmp(rows[i].name, here.machine, 4) == 0)
 			continue;
 		write_elf(rows[i].machine, rows[i].class, rows[i].data);
 		format_text(hint, sizeof(hint),
-			    " is made for %s, this machine is %s", rows[i].name,
-			    here.machine);
+			    " is built for %s, but this machine is %s",
+			    rows[i].name, here.machine);
 		assert_hint(ENOEXEC, hint);
 		/* An emulator may run it: it is not the processor, then. */
 		if (rows[i].data == ELFDATA2LSB)
@@ -386,7 +387,7 @@ static void test_an_arm_runs_programs_of_an_arm(void **state)
 		assert_hint(ENOEXEC, NULL);
 	}
 	pretended = "arch";
-	assert_hint(ENOEXEC, " is made for armv7l, this machine is arch");
+	assert_hint(ENOEXEC, " is built for armv7l, but this machine is arch");
 	pretended = "";
 }
 
@@ -443,7 +444,7 @@ static void test_truncated_program_is_no_claim(void **state)
 							   : EM_AARCH64);
 	const size_t whole =
 		offsetof(struct elf64, loader) + sizeof("/missing/ld.so");
-	char hint[EXPLAIN_MAX];
+	char hint[DIAGNOSE_MAX];
 
 	(void)state;
 	for (size_t length = 0; length < sizeof(program); length++) {
@@ -452,7 +453,7 @@ static void test_truncated_program_is_no_claim(void **state)
 			assert_hint(ENOENT,
 				    length < whole ? NULL : LOADER_HINT);
 		write_program(&foreign, length);
-		assert_int_equal(explain_program(path, ENOEXEC, hint),
+		assert_int_equal(diagnose_file(path, ENOEXEC, hint),
 				 length >= sizeof(Elf64_Ehdr));
 	}
 }
@@ -558,7 +559,7 @@ static void test_name_of_a_loader_has_up_to_255_bytes(void **state)
 		char loader[257];
 	} file = { .program = make_program() };
 	Elf64_Phdr *segment = &file.program.segments[1];
-	char hint[EXPLAIN_MAX];
+	char hint[DIAGNOSE_MAX];
 
 	(void)state;
 	if (file.program.header.e_machine == EM_NONE)
@@ -570,15 +571,15 @@ static void test_name_of_a_loader_has_up_to_255_bytes(void **state)
 		file.loader[size - 1] = '\0';
 		segment->p_filesz = size;
 		write_program(&file, sizeof(file));
-		assert_int_equal(explain_program(path, ENOENT, hint),
+		assert_int_equal(diagnose_file(path, ENOENT, hint),
 				 size == 256);
 	}
 	/* The shortest; that it is a directory is another matter. */
 	segment->p_filesz = 2;
 	memcpy(file.loader, "/", 2);
 	write_program(&file, sizeof(file));
-	assert_true(explain_program(path, ENOENT, hint));
-	assert_string_equal(hint, "/ is a directory");
+	assert_true(diagnose_file(path, ENOENT, hint));
+	assert_string_equal(hint, "'/' is a directory");
 }
 
 /* The kernel refused it before it looked for the loader. */
@@ -618,15 +619,15 @@ static void test_refusal_says_what_is_refused(void **state)
 
 static void test_hint_is_cut_where_it_is_too_long(void **state)
 {
-	char hint[EXPLAIN_MAX], name[2 * EXPLAIN_MAX];
+	char hint[DIAGNOSE_MAX], name[2 * DIAGNOSE_MAX];
 
 	(void)state;
 	memset(name, '/', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	assert_true(explain_program(name, EACCES, hint));
-	assert_int_equal(strlen(hint), EXPLAIN_MAX - 1);
-	assert_true(explain_missing("x", name, hint));
-	assert_int_equal(strlen(hint), EXPLAIN_MAX - 1);
+	assert_true(diagnose_file(name, EACCES, hint));
+	assert_int_equal(strlen(hint), DIAGNOSE_MAX - 1);
+	assert_true(diagnose_name("x", name, hint));
+	assert_int_equal(strlen(hint), DIAGNOSE_MAX - 1);
 }
 
 static void test_only_what_is_no_elf_may_be_a_script(void **state)
@@ -652,21 +653,22 @@ static void test_only_what_is_no_elf_may_be_a_script(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		write_program(rows[i].text, strlen(rows[i].text));
-		assert_int_equal(explain_may_be_script(path), rows[i].may);
+		assert_int_equal(diagnose_may_be_script(path), rows[i].may);
 	}
-	assert_true(explain_may_be_script("/missing/program"));
+	assert_true(diagnose_may_be_script("/missing/program"));
 }
 
 static void test_missing_name_says_where_it_was_looked_for(void **state)
 {
-	static const char blanks[] = "one word with blanks in it: if it is "
-				     "a whole command line, give each part "
-				     "as a word";
+	static const char blanks[] =
+		"the program name contains spaces; pass the "
+		"program and each argument as separate "
+		"words";
 	static const struct {
 		const char *name;
 		const char *hint; /* NULL for none */
 	} rows[] = {
-		{ "x", "not in PATH, /a:/b" },
+		{ "x", "'x' is not in PATH (/a:/b)" },
 		{ "", NULL },
 		{ "/x", NULL },
 		{ "./x", NULL },
@@ -680,49 +682,13 @@ static void test_missing_name_says_where_it_was_looked_for(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char hint[EXPLAIN_MAX];
+		char hint[DIAGNOSE_MAX];
 
-		assert_int_equal(explain_missing(rows[i].name, "/a:/b", hint),
+		assert_int_equal(diagnose_name(rows[i].name, "/a:/b", hint),
 				 rows[i].hint != NULL);
 		if (rows[i].hint)
 			assert_string_equal(hint, rows[i].hint);
 	}
-}
-
-static void test_death_has_its_usual_causes(void **state)
-{
-	static const char counted[] =
-		": its cgroup counted an out-of-memory kill meanwhile";
-	static const struct {
-		int signum, oom_kills;
-		const char *text;
-	} rows[] = {
-		{ SIGKILL, 1, counted },
-		{ SIGKILL, 1000, counted },
-		{ SIGKILL, 0,
-		  ": no out-of-memory kill was counted; docker stop or the "
-		  "kubelet may have lost patience" },
-		{ SIGKILL, EXPLAIN_UNKNOWN,
-		  ": it may have been out of memory, or docker stop or the "
-		  "kubelet lost patience" },
-		{ SIGBUS, 0, "" },
-		{ SIGSEGV, 1, "" },
-		{ SIGABRT, EXPLAIN_UNKNOWN, "" },
-		{ SIGTERM, 0, "" },
-		{ 64, 0, "" },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		assert_string_equal(
-			explain_death(rows[i].signum, rows[i].oom_kills),
-			rows[i].text);
-}
-
-static void test_oom_kills_are_counted_or_unknown(void **state)
-{
-	(void)state;
-	assert_true(explain_oom_kills() >= EXPLAIN_UNKNOWN);
 }
 
 /* After all the others. */
@@ -785,11 +751,9 @@ int main(void)
 		cmocka_unit_test(test_only_what_is_no_elf_may_be_a_script),
 		cmocka_unit_test(
 			test_missing_name_says_where_it_was_looked_for),
-		cmocka_unit_test(test_death_has_its_usual_causes),
-		cmocka_unit_test(test_oom_kills_are_counted_or_unknown),
 		cmocka_unit_test(test_no_file_is_left_open),
 	};
 
-	return cmocka_run_group_tests_name("explain", tests, make_directory,
+	return cmocka_run_group_tests_name("diagnose", tests, make_directory,
 					   remove_directory);
 }

@@ -11,28 +11,26 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "explain.h"
+#include "diagnose.h"
 #include "format.h"
-#include "numbers.h"
-#include "proc.h"
 
 enum {
-	HEAD_MAX = 256,       /* what execve(2) looks at: BINPRM_BUF_SIZE */
-	SEGMENTS_MAX = 64,    /* of a program that we look through */
-	INTERPRETERS_MAX = 4, /* execve(2): a script of a script of ... */
+	HEAD_MAX = 256,       /* bytes that execve(2) reads: BINPRM_BUF_SIZE */
+	SEGMENTS_MAX = 64,    /* of a program, that we read */
+	INTERPRETERS_MAX = 4, /* an interpreter may be a script, execve(2) */
 };
 
 static const char interpreter[] = "interpreter";
 static const char loader[] = "loader";
 
-/* The beginning of a file, and the file. */
+/* An open file, and its first bytes. */
 struct program {
 	int file;
 	size_t length;
-	unsigned char head[HEAD_MAX + 1]; /* a NUL is behind what was read */
+	unsigned char head[HEAD_MAX + 1]; /* length bytes and a NUL */
 };
 
-/* Where elf(5) has what we need, for one of its two classes. */
+/* Offsets of the fields that we need, in one of the two classes of elf(5). */
 struct layout {
 	uint8_t word; /* bytes of an address */
 	uint8_t phoff, phentsize, phnum;
@@ -50,7 +48,7 @@ struct layout {
 
 static const struct layout layouts[] = { LAYOUT(32), LAYOUT(64) };
 
-/* As uname(2) names the processors that containers run on. */
+/* The processors that containers run on, by their names in uname(2). */
 static const struct machine {
 	uint16_t machine;
 	uint8_t class;
@@ -68,12 +66,12 @@ static const struct machine {
 	{ 258 /* EM_LOONGARCH */, ELFCLASS64, ELFDATA2LSB, "loongarch64" },
 };
 
-/* False where it cannot be read; a directory fails with EISDIR, read(2). */
+/* Returns false, with errno set, if it cannot be read; EISDIR: a directory. */
 static bool open_program(struct program *program, const char *path)
 {
 	ssize_t length;
 
-	/* O_NONBLOCK: nobody may write to a FIFO that we would wait for. */
+	/* O_NONBLOCK: to open a FIFO would wait for a writer. */
 	program->file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	if (program->file < 0)
 		return false;
@@ -101,7 +99,7 @@ static bool is_elf(const struct program *program)
 		 program->length >= sizeof(Elf64_Ehdr)));
 }
 
-/* A number of a file, in the byte order of the file. */
+/* The number in size bytes, which are in the byte order of the file. */
 static uint64_t number(const struct program *program,
 		       const unsigned char *bytes, size_t size)
 {
@@ -129,7 +127,7 @@ static const char *machine_of(const struct program *program)
 	return NULL;
 }
 
-/* PT_INTERP: the program that loads this one. False if there is none. */
+/* Fills name with the loader, PT_INTERP. Returns false if there is none. */
 static bool find_loader(const struct program *program, char name[HEAD_MAX])
 {
 	const unsigned char *head = program->head;
@@ -161,7 +159,7 @@ static bool find_loader(const struct program *program, char name[HEAD_MAX])
 	return false;
 }
 
-/* In bytes, up to a blank. Not by strcspn(3): 200 bytes of the file. */
+/* The length of text up to a blank. musl's strcspn is 200 bytes long. */
 static size_t length_of_word(const char *text)
 {
 	size_t length = 0;
@@ -173,8 +171,8 @@ static size_t length_of_word(const char *text)
 }
 
 /*
- * What the first line names behind "#!", as execve(2) reads it. False if it
- * names nothing, or has no end in what the kernel looks at.
+ * Fills name with the interpreter after "#!", as execve(2) reads it. Returns
+ * false if there is none, or if the kernel does not see its end.
  */
 static bool find_interpreter(struct program *program, char name[HEAD_MAX])
 {
@@ -189,12 +187,12 @@ static bool find_interpreter(struct program *program, char name[HEAD_MAX])
 	length = length_of_word(start);
 	if (length == 0 || start + length == head + HEAD_MAX)
 		return false;
-	format_text(name, length + 1, "%s", start);
+	format_copy(name, start, length);
 	return true;
 }
 
-/* What the mode and the file system forbid. */
-static bool explain_refusal(const char *path, char hint[EXPLAIN_MAX])
+/* Whether the mode or the file system forbids to execute the file. */
+static bool diagnose_refusal(const char *path, char hint[DIAGNOSE_MAX])
 {
 	struct statfs system;
 	const char *why = "has no execute permission (chmod +x)";
@@ -203,35 +201,37 @@ static bool explain_refusal(const char *path, char hint[EXPLAIN_MAX])
 	    errno != EACCES)
 		return false;
 	if (statfs(path, &system) == 0 && (system.f_flags & ST_NOEXEC))
-		why = "is on a file system mounted noexec";
-	format_text(hint, EXPLAIN_MAX, "%s %s", path, why);
+		why = "is on a file system mounted with noexec";
+	format_text(hint, DIAGNOSE_MAX, "'%s' %s", path, why);
 	return true;
 }
 
-/* That what the file at path needs is not there. */
-static void say_missing(char hint[EXPLAIN_MAX], const char *path,
-			const char *kind, const char *needed)
+/* The file at path needs its interpreter or loader, which does not exist. */
+static void hint_missing(char hint[DIAGNOSE_MAX], const char *path,
+			 const char *kind, const char *needed)
 {
 	if (kind == interpreter && needed[strlen(needed) - 1] == '\r')
-		format_text(hint, EXPLAIN_MAX,
-			    "the lines of %s end in \\r, as on Windows "
-			    "(dos2unix)",
+		format_text(hint, DIAGNOSE_MAX,
+			    "'%s' has Windows line endings (CRLF); convert it "
+			    "with dos2unix",
 			    path);
 	else
-		format_text(hint, EXPLAIN_MAX,
-			    "%s needs the %s %s, which does not exist%s", path,
-			    kind, needed,
-			    kind == loader ? ": made for another C library?"
-					   : "");
+		format_text(hint, DIAGNOSE_MAX,
+			    "'%s' needs the %s '%s', which does not exist%s",
+			    path, kind, needed,
+			    kind == loader
+				    ? "; it was built for another C library"
+				    : "");
 }
 
 /*
- * What the program at path needs next, its interpreter or its loader, in
- * needed. Returns what that is called, or NULL; then hint may be filled.
+ * Fills needed with the file that the program at path needs, and returns what
+ * it is: interpreter or loader. Returns NULL if the search ends here; then hint
+ * may be filled.
  */
-static const char *look_inside(struct program *program, const char *path,
+static const char *find_needed(struct program *program, const char *path,
 			       int error, char needed[HEAD_MAX],
-			       char hint[EXPLAIN_MAX])
+			       char hint[DIAGNOSE_MAX])
 {
 	struct utsname system;
 	const char *machine;
@@ -241,18 +241,19 @@ static const char *look_inside(struct program *program, const char *path,
 	machine = is_elf(program) ? machine_of(program) : NULL;
 	if (machine == NULL || uname(&system) < 0)
 		return NULL;
-	/* With ENOEXEC the kernel has not come as far as to the loader. */
+	/* With ENOEXEC the kernel has not looked for the loader. */
 	if (error != ENOEXEC)
 		return find_loader(program, needed) ? loader : NULL;
-	/* The first four: an ARM of 32 bits may be armv6l or armv8l here. */
+	/* Four characters: a 32-bit ARM may be armv6l or armv8l here. */
 	if (strncmp(machine, system.machine, 4) == 0)
 		return NULL;
-	format_text(hint, EXPLAIN_MAX, "%s is made for %s, this machine is %s",
-		    path, machine, system.machine);
+	format_text(hint, DIAGNOSE_MAX,
+		    "'%s' is built for %s, but this machine is %s", path,
+		    machine, system.machine);
 	return NULL;
 }
 
-bool explain_program(const char *path, int error, char hint[EXPLAIN_MAX])
+bool diagnose_file(const char *path, int error, char hint[DIAGNOSE_MAX])
 {
 	char names[2][HEAD_MAX];
 
@@ -262,20 +263,20 @@ bool explain_program(const char *path, int error, char hint[EXPLAIN_MAX])
 		char *needed = names[i % 2];
 		const char *kind;
 
-		if (explain_refusal(path, hint))
+		if (diagnose_refusal(path, hint))
 			return true;
 		if (!open_program(&program, path)) {
 			if (errno == EISDIR)
-				format_text(hint, EXPLAIN_MAX,
-					    "%s is a directory", path);
+				format_text(hint, DIAGNOSE_MAX,
+					    "'%s' is a directory", path);
 			break;
 		}
-		kind = look_inside(&program, path, error, needed, hint);
+		kind = find_needed(&program, path, error, needed, hint);
 		(void)close(program.file);
 		if (kind == NULL)
 			break;
 		if (access(needed, F_OK) < 0 && errno == ENOENT) {
-			say_missing(hint, path, kind, needed);
+			hint_missing(hint, path, kind, needed);
 			break;
 		}
 		path = needed;
@@ -283,82 +284,29 @@ bool explain_program(const char *path, int error, char hint[EXPLAIN_MAX])
 	return *hint != '\0';
 }
 
-bool explain_missing(const char *name, const char *path, char hint[EXPLAIN_MAX])
+bool diagnose_name(const char *name, const char *path, char hint[DIAGNOSE_MAX])
 {
 	if (name[length_of_word(name)] != '\0') {
-		format_text(hint, EXPLAIN_MAX,
-			    "one word with blanks in it: if it is a whole "
-			    "command line, give each part as a word");
+		format_text(hint, DIAGNOSE_MAX,
+			    "the program name contains spaces; pass the "
+			    "program and each argument as separate words");
 		return true;
 	}
 	if (*name == '\0' || strchr(name, '/'))
 		return false;
-	format_text(hint, EXPLAIN_MAX, "not in PATH, %s", path);
+	format_text(hint, DIAGNOSE_MAX, "'%s' is not in PATH (%s)", name, path);
 	return true;
 }
 
-bool explain_may_be_script(const char *path)
+bool diagnose_may_be_script(const char *path)
 {
 	struct program program;
-	char hint[EXPLAIN_MAX];
+	char hint[DIAGNOSE_MAX];
 	bool elf;
 
 	if (!open_program(&program, path))
 		return true;
 	elf = begins_with(&program, ELFMAG);
 	(void)close(program.file);
-	return !elf && !explain_program(path, ENOEXEC, hint);
-}
-
-/*
- * The OOM kills that a file counts: FILE in CGROUP, below MOUNTED. line: what a
- * line of /proc/self/cgroup has in front of our cgroup there (proc(5),
- * cgroups(7)); NULL if it is what is mounted.
- */
-static int count_kills(const char *mounted, const char *line, const char *file)
-{
-	static char text[64 + PROC_LINE_MAX]; /* as in proc_find_line */
-	size_t length = format_text(text, 32, "%s", mounted);
-
-	if (line) {
-		if (!proc_find_line("/proc/self/cgroup", line, text + length))
-			return EXPLAIN_UNKNOWN;
-		length += strlen(text + length);
-	}
-	format_text(text + length, 32, "%s", file);
-	if (!proc_find_line(text, "oom_kill ", text))
-		return EXPLAIN_UNKNOWN;
-	return numbers_parse(text, INT_MAX);
-}
-
-int explain_oom_kills(void)
-{
-	const char *const version1 = "/sys/fs/cgroup/memory";
-	const char *const version2 = "/sys/fs/cgroup";
-	const char *const control = "/memory.oom_control";
-	const char *const events = "/memory.events";
-	/* In a container; the root outside has no such file. */
-	int count = count_kills(version2, NULL, events);
-
-	if (count == EXPLAIN_UNKNOWN)
-		count = count_kills(version1, ":memory:", control);
-	if (count == EXPLAIN_UNKNOWN)
-		count = count_kills(version2, "0::", events);
-	/* In a container, whose cgroup is all that it sees. */
-	if (count == EXPLAIN_UNKNOWN)
-		count = count_kills(version1, NULL, control);
-	return count;
-}
-
-const char *explain_death(int signum, int oom_kills)
-{
-	if (signum != SIGKILL)
-		return "";
-	if (oom_kills > 0)
-		return ": its cgroup counted an out-of-memory kill meanwhile";
-	if (oom_kills == 0)
-		return ": no out-of-memory kill was counted; docker stop or "
-		       "the kubelet may have lost patience";
-	return ": it may have been out of memory, or docker stop or the "
-	       "kubelet lost patience";
+	return !elf && !diagnose_file(path, ENOEXEC, hint);
 }

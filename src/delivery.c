@@ -1,0 +1,134 @@
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "delivery.h"
+#include "numbers.h"
+
+enum {
+	PAUSE_MS = 20, /* after a wait that has failed */
+	ALARM_NS = 100 * NUMBERS_MS,
+};
+
+bool delivery_block_all(struct inherited *inherited)
+{
+	const signals_set all = SIGNALS_ALL;
+	const struct kernel_sigaction standard = { { 0 } };
+
+	/* The kernel fills only as many of the words as it has. */
+	inherited->sigchld = standard;
+	/* If SIGCHLD is ignored, the kernel discards exit statuses (wait(2)).
+	 */
+	return kernel_set_mask(&all, &inherited->mask) == 0 &&
+	       kernel_set_action(SIGCHLD, &standard, &inherited->sigchld) == 0;
+}
+
+bool delivery_restore(const struct inherited *inherited)
+{
+	const struct kernel_sigaction standard = { { 0 } };
+
+	/* It was SIG_DFL nearly always: that saves the call. */
+	return (memcmp(&inherited->sigchld, &standard, sizeof(standard)) == 0 ||
+		kernel_set_action(SIGCHLD, &inherited->sigchld, NULL) == 0) &&
+	       kernel_set_mask(&inherited->mask, NULL) == 0;
+}
+
+bool delivery_wait(siginfo_t *info, int64_t timeout_ns)
+{
+	/* Not signal 128 of MIPS, see SIGNALS_RTMAX. */
+	const signals_set all =
+		SIGNALS_ALL >> (8 * sizeof(all) - SIGNALS_RTMAX);
+
+	if (kernel_wait_signal(all, info, timeout_ns) > 0)
+		return true;
+	/* A call that fails at once (seccomp(2)) must not make us spin. */
+	if (errno != EAGAIN || timeout_ns == KERNEL_FOREVER)
+		(void)poll(NULL, 0, PAUSE_MS);
+	return false;
+}
+
+bool delivery_take(signals_set set, siginfo_t *info, int64_t timeout_ns)
+{
+	return kernel_wait_signal(set, info, timeout_ns) > 0;
+}
+
+signals_set delivery_discard(void)
+{
+	signals_set discarded = 0;
+	siginfo_t info;
+
+	while (delivery_take(SIGNALS_ALL, &info, 0))
+		discarded |= SIGNALS_BIT(info.si_signo);
+	return discarded;
+}
+
+void delivery_block_only(signals_set set)
+{
+	(void)kernel_set_mask(&set, NULL);
+}
+
+void delivery_let_act(signals_set set)
+{
+	delivery_block_only(~set);
+	delivery_block_only(SIGNALS_ALL);
+}
+
+bool delivery_stop_unless_continued(int signum, int64_t delay_ns,
+				    siginfo_t *resumed)
+{
+	const signals_set stop = SIGNALS_BIT(signum);
+	siginfo_t other;
+	bool continued;
+	int timer;
+
+	/* The timer's stop would discard a SIGCONT that is pending already. */
+	if (delivery_take(SIGNALS_BIT(SIGCONT), resumed, 0))
+		return true;
+	if (kernel_create_timer(signum, &timer) < 0) {
+		(void)kill(getpid(), signum);
+		delivery_let_act(stop);
+		return false;
+	}
+	kernel_set_timer(timer, 0, delay_ns / 10);
+	continued = delivery_take(SIGNALS_BIT(SIGCONT), resumed, delay_ns);
+	if (!continued && errno == EINTR) {
+		*resumed =
+			(siginfo_t){ .si_signo = SIGCONT, .si_code = SI_USER };
+		continued = true;
+	}
+	/* From Linux 6.13 on a timer's pending signal goes with the timer. */
+	if (!continued)
+		delivery_let_act(stop);
+	kernel_delete_timer(timer);
+	/* Discards the timer's signal, but not that of another process. */
+	if (continued && delivery_take(stop, &other, 0) &&
+	    other.si_code != SI_TIMER)
+		(void)kernel_queue_signal(getpid(), signum, &other);
+	return continued;
+}
+
+static void do_nothing(int signum)
+{
+	(void)signum;
+}
+
+bool delivery_start_alarm(struct delivery_alarm *alarm)
+{
+	const struct sigaction action = { .sa_handler = do_nothing };
+
+	if (kernel_create_timer(SIGCHLD, &alarm->timer) < 0)
+		return false;
+	(void)sigaction(SIGCHLD, &action, &alarm->sigchld);
+	delivery_block_only(~SIGNALS_BIT(SIGCHLD));
+	kernel_set_timer(alarm->timer, ALARM_NS, ALARM_NS);
+	return true;
+}
+
+void delivery_stop_alarm(const struct delivery_alarm *alarm)
+{
+	kernel_delete_timer(alarm->timer);
+	delivery_block_only(SIGNALS_ALL);
+	(void)sigaction(SIGCHLD, &alarm->sigchld, NULL);
+	(void)kill(getpid(), SIGCHLD);
+}

@@ -1,0 +1,90 @@
+/*
+ * How signals reach this process: all are blocked, so that each waits until we
+ * take it. There are no handlers.
+ */
+#ifndef DELIVERY_H
+#define DELIVERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kernel.h"
+#include "signals.h"
+
+/* The mask and the action that we were started with, for COMMAND. */
+struct inherited {
+	signals_set mask;
+	struct kernel_sigaction sigchld;
+};
+
+/*
+ * Blocks all signals, and lets the kernel keep the exit statuses of our
+ * children. Returns false, with errno set, when the kernel refuses.
+ */
+bool delivery_block_all(struct inherited *inherited);
+
+/*
+ * Undoes delivery_block_all, in the child that becomes COMMAND. Returns false,
+ * with errno set, when the kernel refuses.
+ */
+bool delivery_restore(const struct inherited *inherited);
+
+/*
+ * Waits for the next signal and fills info. Returns false when timeout_ns
+ * (KERNEL_FOREVER: never) has passed, or shortly after the wait was interrupted
+ * (we were stopped and continued, or traced) or refused.
+ */
+bool delivery_wait(siginfo_t *info, int64_t timeout_ns);
+
+/*
+ * Takes one signal of the set and fills info. Returns false if none arrived
+ * within timeout_ns. 0: takes a pending signal or none.
+ */
+bool delivery_take(signals_set set, siginfo_t *info, int64_t timeout_ns);
+
+/* Takes all pending signals and returns the set of them. */
+signals_set delivery_discard(void);
+
+/* Blocks the signals of the set and no others: others act on this process. */
+void delivery_block_only(signals_set set);
+
+/*
+ * Unblocks the signals of the set for a moment: pending ones act on this
+ * process. If one stops it, this returns after it was continued.
+ */
+void delivery_let_act(signals_set set);
+
+/*
+ * Stops this process by signum, a job stop signal, after delay_ns; or, if a
+ * SIGCONT arrives before that, returns true and fills resumed.
+ *
+ * The kernel discards a pending SIGCONT when it sends a stop signal
+ * (signal(7)), so to look for a SIGCONT and then to send the stop would lose
+ * one in between. Here a timer sends the stop while rt_sigtimedwait(2) waits
+ * for SIGCONT: a SIGCONT that the stop discards has interrupted that wait. The
+ * timer fires after a tenth of delay_ns; the rest of the time is for a process
+ * that has to wait for a processor.
+ */
+bool delivery_stop_unless_continued(int signum, int64_t delay_ns,
+				    siginfo_t *resumed);
+
+/* The action of SIGCHLD before delivery_start_alarm, and the timer. */
+struct delivery_alarm {
+	struct sigaction sigchld;
+	int timer;
+};
+
+/*
+ * From now on any system call that sleeps is interrupted (EINTR) within 200 ms.
+ * Returns false where the kernel has no timers.
+ *
+ * The timer sends SIGCHLD, the one signal that is not forwarded. A child's
+ * SIGCHLD is lost meanwhile: delivery_stop_alarm makes up for it.
+ */
+bool delivery_start_alarm(struct delivery_alarm *alarm);
+
+/* Ends that, and leaves a SIGCHLD pending, so that all children are looked at.
+ */
+void delivery_stop_alarm(const struct delivery_alarm *alarm);
+
+#endif

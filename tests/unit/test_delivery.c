@@ -1,0 +1,240 @@
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "delivery.h"
+#include "numbers.h"
+
+static void test_taken_over_signals_wait_and_are_taken(void **state)
+{
+	const signals_set user = SIGNALS_BIT(SIGUSR1) | SIGNALS_BIT(SIGUSR2);
+	struct inherited inherited;
+	siginfo_t info;
+
+	(void)state;
+	assert_true(delivery_block_all(&inherited));
+	/* raise(3) would hide some from us; these are hidden by libc. */
+	for (int signum = 32; signum <= 34; signum++)
+		assert_int_equal(kill(getpid(), signum), 0);
+	assert_int_equal(kill(getpid(), SIGUSR1), 0);
+	assert_true(kernel_pending() & SIGNALS_BIT(SIGUSR1));
+	assert_true(delivery_take(user, &info, 0));
+	assert_int_equal(info.si_signo, SIGUSR1);
+	assert_int_equal(info.si_pid, getpid());
+	assert_false(delivery_take(user, &info, 0));
+	for (int signum = 32; signum <= 34; signum++) {
+		assert_true(delivery_wait(&info, KERNEL_FOREVER));
+		assert_int_equal(info.si_signo, signum);
+	}
+	assert_int_equal(kernel_pending(), 0);
+	delivery_restore(&inherited);
+}
+
+static void test_signals_are_waited_for_and_taken(void **state)
+{
+	/* The others, and the last, valgrind keeps to itself. */
+	const signals_set others = SIGNALS_BIT(SIGKILL) | SIGNALS_BIT(SIGSTOP) |
+				   SIGNALS_BIT(SIGILL) | SIGNALS_BIT(SIGBUS) |
+				   SIGNALS_BIT(SIGFPE) | SIGNALS_BIT(SIGSEGV) |
+				   SIGNALS_BIT(SIGTRAP) | SIGNALS_BIT(SIGSYS);
+	struct inherited inherited;
+	siginfo_t info;
+
+	(void)state;
+	assert_true(delivery_block_all(&inherited));
+	for (int signum = 1; signum < SIGNALS_RTMAX; signum++) {
+		if (others & SIGNALS_BIT(signum))
+			continue;
+		assert_int_equal(kill(getpid(), signum), 0);
+		assert_int_equal(kernel_pending(), SIGNALS_BIT(signum));
+		assert_true(delivery_wait(&info, KERNEL_FOREVER));
+		assert_int_equal(info.si_signo, signum);
+		assert_int_equal(kill(getpid(), signum), 0);
+		assert_true(delivery_take(SIGNALS_BIT(signum), &info, 0));
+		assert_int_equal(info.si_signo, signum);
+		assert_int_equal(kernel_pending(), 0);
+	}
+	delivery_restore(&inherited);
+}
+
+/* Who waits, be it for a nanosecond, lets others run. */
+static void test_what_is_not_there_to_take_is_not_waited_for(void **state)
+{
+	struct inherited inherited;
+	struct rusage before, after;
+	siginfo_t info;
+
+	(void)state;
+	assert_true(delivery_block_all(&inherited));
+	assert_int_equal(getrusage(RUSAGE_SELF, &before), 0);
+	for (int i = 0; i < 100; i++)
+		assert_false(delivery_take(SIGNALS_BIT(SIGUSR1), &info, 0));
+	assert_int_equal(getrusage(RUSAGE_SELF, &after), 0);
+	assert_in_range(after.ru_nvcsw - before.ru_nvcsw, 0, 50);
+	delivery_restore(&inherited);
+}
+
+static void test_pending_signals_are_discarded(void **state)
+{
+	const signals_set sent =
+		SIGNALS_BIT(SIGTERM) | SIGNALS_BIT(SIGUSR1) | SIGNALS_BIT(34);
+	struct inherited inherited;
+
+	(void)state;
+	assert_true(delivery_block_all(&inherited));
+	assert_int_equal(delivery_discard(), 0);
+	assert_int_equal(kill(getpid(), SIGTERM), 0);
+	assert_int_equal(kill(getpid(), SIGUSR1), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(kill(getpid(), 34), 0);
+	assert_int_equal(delivery_discard(), sent);
+	assert_int_equal(kernel_pending(), 0);
+	delivery_restore(&inherited);
+}
+
+/* The pipe has no room, and would keep us for ever. */
+static void test_alarm_interrupts_a_call_that_sleeps(void **state)
+{
+	const char filling[4096] = { 0 };
+	struct delivery_alarm alarm;
+	struct inherited inherited;
+	struct sigaction action;
+	siginfo_t info;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	while (write(ends[1], filling, sizeof(filling)) > 0)
+		;
+	assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0);
+	assert_true(delivery_block_all(&inherited));
+	for (int i = 0; i < 2; i++) {
+		assert_true(delivery_start_alarm(&alarm));
+		assert_int_equal(write(ends[1], filling, 1), -1);
+		assert_int_equal(errno, EINTR);
+		delivery_stop_alarm(&alarm);
+		/* As before; and our children are to be looked at. */
+		assert_int_equal(sigaction(SIGCHLD, NULL, &action), 0);
+		assert_ptr_equal(action.sa_handler, SIG_DFL);
+		assert_int_equal(kernel_pending(), SIGNALS_BIT(SIGCHLD));
+		assert_true(delivery_take(SIGNALS_ALL, &info, 0));
+	}
+	delivery_restore(&inherited);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void test_clock_is_the_one_that_is_not_set(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 1000; i++) {
+		const int64_t before = now_ns();
+		const int64_t now = kernel_clock();
+
+		assert_true(before <= now && now <= now_ns());
+	}
+}
+
+static void test_wait_ends_when_the_time_is_over_and_not_before(void **state)
+{
+	static const int64_t rows[] = { 0, 1, 30, 1100 };
+	struct inherited inherited;
+	siginfo_t info;
+
+	(void)state;
+	assert_true(delivery_block_all(&inherited));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int64_t start = now_ns();
+
+		assert_false(delivery_wait(&info, rows[i] * NUMBERS_MS));
+		assert_in_range(now_ns() - start, rows[i] * NUMBERS_MS,
+				(rows[i] + 10000) * NUMBERS_MS);
+	}
+	/* Longer than an int of milliseconds, and cut short by a signal. */
+	assert_int_equal(kill(getpid(), SIGUSR1), 0);
+	assert_true(
+		delivery_wait(&info, INT64_C(1000) * INT32_MAX * NUMBERS_MS));
+	assert_int_equal(info.si_signo, SIGUSR1);
+	delivery_restore(&inherited);
+}
+
+static void test_signal_is_queued_with_all_that_is_known_of_it(void **state)
+{
+	siginfo_t sent = { .si_code = SI_QUEUE };
+	struct inherited inherited;
+	siginfo_t info;
+
+	(void)state;
+	sent.si_value.sival_int = 42;
+	sent.si_pid = 77;
+	assert_true(delivery_block_all(&inherited));
+	assert_int_equal(kernel_queue_signal(getpid(), 40, &sent), 0);
+	assert_true(delivery_take(SIGNALS_BIT(40), &info, 0));
+	assert_int_equal(info.si_value.sival_int, 42);
+	assert_int_equal(info.si_pid, 77);
+	delivery_restore(&inherited);
+	assert_int_equal(kernel_queue_signal(getpid(), 1234, &sent), -1);
+	assert_int_equal(errno, EINVAL);
+}
+
+static void test_handed_back_is_as_inherited(void **state)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct inherited inherited;
+	struct sigaction action;
+	sigset_t set;
+
+	(void)state;
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	assert_int_equal(sigprocmask(SIG_SETMASK, &set, NULL), 0);
+	assert_int_equal(sigaction(SIGCHLD, &ignore, NULL), 0);
+	assert_true(delivery_block_all(&inherited));
+	assert_int_equal(inherited.mask, SIGNALS_BIT(SIGUSR2));
+	assert_int_equal(sigaction(SIGCHLD, NULL, &action), 0);
+	assert_ptr_equal(action.sa_handler, SIG_DFL);
+	delivery_restore(&inherited);
+	assert_int_equal(sigaction(SIGCHLD, NULL, &action), 0);
+	assert_ptr_equal(action.sa_handler, SIG_IGN);
+	assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &set), 0);
+	for (int signum = 1; signum < 32; signum++)
+		assert_int_equal(sigismember(&set, signum), signum == SIGUSR2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_taken_over_signals_wait_and_are_taken),
+		cmocka_unit_test(test_signals_are_waited_for_and_taken),
+		cmocka_unit_test(
+			test_what_is_not_there_to_take_is_not_waited_for),
+		cmocka_unit_test(test_pending_signals_are_discarded),
+		cmocka_unit_test(test_alarm_interrupts_a_call_that_sleeps),
+		cmocka_unit_test(test_clock_is_the_one_that_is_not_set),
+		cmocka_unit_test(
+			test_wait_ends_when_the_time_is_over_and_not_before),
+		cmocka_unit_test(
+			test_signal_is_queued_with_all_that_is_known_of_it),
+		cmocka_unit_test(test_handed_back_is_as_inherited),
+	};
+
+	return cmocka_run_group_tests_name("delivery", tests, NULL, NULL);
+}
