@@ -253,8 +253,8 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(SOURCES) \
 	@mkdir -p $(@D)
 	clang $(FLAGS) $(FUZZ_FLAGS) -Isrc -o $@ $< \
 		$(filter-out src/main.c $(INCLUDED),$(SOURCES))
-$(BUILD)/fuzz/environment: INCLUDED = src/spawn.c
-$(BUILD)/fuzz/explain: INCLUDED = src/explain.c src/proc.c
+$(BUILD)/fuzz/environment: INCLUDED = src/execute.c src/spawn.c
+$(BUILD)/fuzz/diagnose: INCLUDED = src/diagnose.c src/proc.c
 
 # What tests/unit and tests/behaviour reach of src/; what they do not, and why,
 # is in tests/coverage/unreached. With PAGE=docs/reliability.md that has it, too.

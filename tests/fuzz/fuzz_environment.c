@@ -18,12 +18,13 @@ enum {
 	COMMAND_PID = 42,
 };
 
-/* For spawn.c, whose static functions are what we are after. */
+/* The static functions of these are tested. */
 #undef PATH_MAX
-#define PATH_MAX  64 /* for what is too long to be made soon */
+#define PATH_MAX  64 /* so that paths that are too long are found soon */
 #define getppid() OUR_PID
 #define getpid()  COMMAND_PID
-#include "spawn.c" /* NOLINT(bugprone-suspicious-include) */
+#include "execute.c" /* NOLINT(bugprone-suspicious-include) */
+#include "spawn.c"   /* NOLINT(bugprone-suspicious-include) */
 
 static bool is(const char *text, const char *other)
 {
@@ -106,7 +107,7 @@ static bool names_us(char **entries, const char *name)
 static void check_variables(void)
 {
 	char *before[FUZZ_WORDS_MAX + 1];
-	struct start start = { .error = 0 };
+	struct start start = { .starting = 0 };
 	bool removed, listen, watchdog;
 	char **now = environ;
 	size_t count = 0;
@@ -117,7 +118,7 @@ static void check_variables(void)
 	removed = names_us(before, "LISTEN_PID");
 	listen = removed;
 	watchdog = names_us(before, "WATCHDOG_PID");
-	hand_over_variables(&start);
+	update_variables(&start);
 	for (char **was = before; *was; was++) {
 		if (removed && strncmp(*was, "LISTEN_PIDFDID=", 15) == 0)
 			continue;
@@ -153,9 +154,10 @@ static void add(struct paths *paths, const char *directory, const char *name)
 	paths->length += (size_t)length;
 }
 
-static int collect(const char *path, struct start *start)
+static int collect(const char *path, char **command, int error)
 {
-	(void)start;
+	(void)command;
+	(void)error;
 	add(&tried, "", path);
 	return ENOENT;
 }
@@ -177,12 +179,10 @@ static void expect_candidates(const char *name)
 static void check_search(char *name)
 {
 	char *argv[] = { name, NULL };
-	const struct options options = { .command = argv };
-	struct start start = { .options = &options };
 
 	tried.length = 0;
 	expected.length = 0;
-	assert(search(&start, collect) == ENOENT);
+	assert(search(collect, argv, 0) == ENOENT);
 	if (strchr(name, '/'))
 		add(&expected, "", name);
 	else if (*name)

@@ -106,7 +106,7 @@ static int fake_statfs(const char *path, struct statfs *system)
 #define access            fake_access
 #define statfs(path, out) fake_statfs(path, out)
 #define number            number_of /* what proc.c calls a variable */
-#include "explain.c"                /* NOLINT(bugprone-suspicious-include) */
+#include "diagnose.c"               /* NOLINT(bugprone-suspicious-include) */
 #include "proc.c"                   /* NOLINT(bugprone-suspicious-include) */
 
 /* A script: what it needs is cut off where the kernel stops to look. */
@@ -126,16 +126,16 @@ static void read_program(const char *path)
 	static const int errors[] = { ENOENT, ENOEXEC, EACCES };
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-		char hint[EXPLAIN_MAX];
+		char hint[DIAGNOSE_MAX];
 		bool explained;
 
 		memset(hint, 'x', sizeof(hint));
-		explained = explain_program(path, errors[i], hint);
+		explained = diagnose_file(path, errors[i], hint);
 		assert(memchr(hint, '\0', sizeof(hint)));
 		assert(explained == (*hint != '\0'));
 		assert(!explained || !is_cut_off());
 	}
-	(void)explain_may_be_script(path);
+	(void)diagnose_may_be_script(path);
 }
 
 /* The rest of the first line that has the key; NULL if there is none. */
