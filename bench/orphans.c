@@ -1,7 +1,7 @@
 /*
- * Makes orphans: reads a number from stdin, makes so many, says "made", until
- * its input ends. Each is the child of a process that ends without collecting
- * it. vfork(2) throughout: the less we take, the more of the whole the init is.
+ * Makes orphans: reads a number from stdin, makes so many, prints "made"; until
+ * the end of its input. Each is the child of a process that exits without
+ * reaping it. vfork(2) throughout, so that most of the time is the init's.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /*
  * raw_init [COMMAND [ARG]...]: the least that an init can do, in raw system
  * calls and without a C library. It blocks all signals, starts COMMAND (an
- * absolute path) in a session of its own with the mask that it was given,
- * collects the dead until COMMAND is among them, and ends with its status.
- * Nothing is passed on. What this costs, any init costs.
+ * absolute path) in a new session with the inherited mask, reaps until COMMAND
+ * has exited, and exits with its status. It forwards nothing. Any init costs at
+ * least as much.
  *
- * Without COMMAND it ends at once, with 0: so it is the cheapest COMMAND, too.
+ * Without COMMAND it exits at once with 0: so it is the cheapest COMMAND, too.
  */
 #include <signal.h>
 #include <stddef.h>

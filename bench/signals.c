@@ -126,7 +126,7 @@ static void measure_pairs(int rounds, pid_t command, pid_t init, int answers)
 	}
 }
 
-/* Who comes next is to have the processor alone. */
+/* The next sender must have the processor alone. */
 static void wait_for_last(int answers)
 {
 	char byte;

@@ -155,7 +155,7 @@ static void write_to_stderr(const char *line, size_t length)
 	/* Closed, or open for reading only. */
 	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
 		return;
-	/* Files that can seek do not block, nor does /dev/null. */
+	/* A write to a file that can seek does not block; /dev/null can. */
 	if ((flags & O_NONBLOCK) || lseek(STDERR_FILENO, 0, SEEK_CUR) >= 0)
 		(void)write_line(STDERR_FILENO, line, length);
 	else if (!write_reopened(line, length) &&

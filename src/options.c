@@ -278,6 +278,12 @@ static bool set_termination_log(struct options *options, const char *path)
 	return *path == '/' && strlen(path) < TERMINATION_LOG_MAX;
 }
 
+static bool set_level(struct options *options, enum log_level level)
+{
+	options->level = level;
+	return true;
+}
+
 /* Applies an option. Returns whether its argument is valid. */
 static bool set_option(struct options *options, char letter,
 		       const char *argument)
@@ -316,11 +322,9 @@ static bool set_option(struct options *options, char letter,
 	case TERMINATION_LOG:
 		return set_termination_log(options, argument);
 	case 'q':
-		options->level = LOG_ERROR;
-		return true;
+		return set_level(options, LOG_ERROR);
 	case 'v':
-		options->level = LOG_VERBOSE;
-		return true;
+		return set_level(options, LOG_VERBOSE);
 	}
 	return true; /* -s is always on */
 }

@@ -202,7 +202,7 @@ void report_exit(const struct options *options, const siginfo_t *exited)
 		    format_ending(exited).text);
 }
 
-/* What may have caused a SIGKILL that is not ours. */
+/* The probable cause of a SIGKILL that is not ours. */
 static const char *guess(int signum, int oom_kills)
 {
 	if (signum != SIGKILL)

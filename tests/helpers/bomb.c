@@ -22,7 +22,7 @@ enum {
 	PAUSE_MIN_US = 100 * 1000,
 };
 
-/* What a process costs here: from 0.05 to 0.6 ms were seen. */
+/* The cost of a process here: 0.05 to 0.6 ms were seen. */
 static int cost_us(void)
 {
 	struct timespec begin, end;

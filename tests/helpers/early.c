@@ -34,7 +34,7 @@ enum {
 	LOOK_AGAIN_US = 200,
 	FAILURES_MAX = 5,
 	STATUS_OF_SIGTERM = 128 + SIGTERM,
-	SPREAD = 1 << 20, /* of what random() returns */
+	SPREAD = 1 << 20, /* of the results of random() */
 };
 
 enum outcome {

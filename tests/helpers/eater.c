@@ -11,7 +11,7 @@
 enum {
 	MORSEL = 256 * 1024,
 	MORSELS = 1024,
-	OTHERS_EAT = 8, /* far less than COMMAND, who is to be the victim */
+	OTHERS_EAT = 8, /* far less than COMMAND, which must be the victim */
 	PAUSE_US = 500,
 };
 

@@ -1,10 +1,10 @@
 /*
- * Families that are hard to signal as a whole, while somebody looks for them:
+ * Families of processes that are hard to signal as a whole:
  * family chain: 300 processes, each the child of the one before.
  * family brood: starts a child every 2 ms until SIGUSR1 comes, then says how
  * many; each of them says "got" when it gets SIGUSR1, and stays.
- * family phoenix: parent and child; whoever lives starts the other anew.
- * They ignore SIGTERM, but for the chain. Each says "ready" once.
+ * family phoenix: parent and child; whoever lives starts the other again.
+ * Except in the chain they ignore SIGTERM. Each says "ready" once.
  */
 #include <signal.h>
 #include <stdio.h>

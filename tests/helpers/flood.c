@@ -82,7 +82,7 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Whoever it is for may end meanwhile. */
+/* The receiver may exit meanwhile. */
 static void mix(pid_t pid, int64_t ms, unsigned seed, uint64_t set)
 {
 	const int64_t end = now_ms() + ms;

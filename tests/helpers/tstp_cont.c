@@ -19,7 +19,7 @@
 enum {
 	FIRST_WORD = 4, /* of the init's, in argv */
 	PATIENCE_MS = 300,
-	SPREAD = 1 << 20, /* of what random() returns */
+	SPREAD = 1 << 20, /* of the results of random() */
 };
 
 #define NS_OF_MS INT64_C(1000000)

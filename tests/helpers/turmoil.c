@@ -1,6 +1,6 @@
 /*
- * A COMMAND for storms. It blocks all signals and counts those that come, while
- * it starts children that leave orphans behind, if it is told to. On stdin:
+ * A COMMAND for storms. It blocks all signals and counts those that come. If it
+ * is told to, it starts children that leave orphans. On stdin:
  *   churn    starts children, one after the other
  *   calm     no more of them; answered when it has none left
  *   slow     reads few signals at a time, and sleeps in between
@@ -51,7 +51,7 @@ static void set_mask(uint64_t mask)
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, sizeof(mask));
 }
 
-/* What is sent to COMMAND's group may kill it, and its children. */
+/* A signal for COMMAND's group may kill the child, and its children. */
 static void leave_orphans(struct turmoil *turmoil)
 {
 	int count = 1 + rand_r(&turmoil->seed) % ORPHANS;

@@ -33,3 +33,14 @@ def test_tests_of_a_row_exist(row):
         defined = re.findall(r"^(?:def|static void) (test_\w+)\(", source, re.M)
         missing = set(re.findall(r"test_\w+", tests)) - set(defined)
         assert not missing, f"{path} has no {', '.join(missing)}"
+
+
+def test_functions_that_the_design_names_exist():
+    design = (TESTS.parent / "docs/design.md").read_text(encoding="utf-8")
+    source = " ".join(path.read_text(encoding="utf-8")
+                      for path in sorted((TESTS.parent / "src").glob("*.[ch]")))
+    modules = {path.stem for path in (TESTS.parent / "src").glob("*.c")}
+    named = set(re.findall(r"`([a-z][a-z0-9_]*)`", design))
+    assert named, "expected names of functions in docs/design.md, got none"
+    missing = named - modules - set(re.findall(r"\w+", source))
+    assert not missing, f"expected in src/: {', '.join(sorted(missing))}"
