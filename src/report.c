@@ -96,7 +96,7 @@ static void format_outcome(char text[TARGET_MAX], const struct options *options,
 			   pid_t command, const struct actions *actions,
 			   int signum)
 {
-	static const char *const texts[] = {
+	static const char *const texts[OUTCOME_GAVE_UP + 1] = {
 		[OUTCOME_FORWARDED] = "forwarded to ",
 		[OUTCOME_DROPPED] = "dropped",
 		[OUTCOME_ALREADY_SENT] = "already sent by the terminal to ",
@@ -184,7 +184,7 @@ struct ending {
 
 static struct ending format_ending(const siginfo_t *exited)
 {
-	struct ending ending;
+	struct ending ending = { "" };
 
 	if (exited->si_code == CLD_EXITED)
 		format_text(ending.text, sizeof(ending.text),

@@ -218,11 +218,11 @@ static void handle(struct supervisor *supervisor, const struct event *event,
 	const struct actions actions =
 		lifecycle_step(lifecycle, event, time_of(event, options));
 
-	if (actions.outcome == OUTCOME_DELAYED)
+	if (info && actions.outcome == OUTCOME_DELAYED)
 		supervisor->delayed = *info;
 	if (actions.delay_ended)
 		info = &supervisor->delayed;
-	if (actions.outcome == OUTCOME_ALREADY_SENT)
+	if (event->reached_command)
 		supervisor->sent |= SIGNALS_BIT(event->signum);
 	report_outcome(options, supervisor->command, &actions, info);
 	if (actions.outcome == OUTCOME_GAVE_UP)

@@ -1,0 +1,132 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+/* The static functions of this module are tested. */
+#include "processes.c" /* NOLINT(bugprone-suspicious-include) */
+
+static struct pid_set sets[2];
+
+static struct walk empty_walk(void)
+{
+	memset(sets, 0, sizeof(sets));
+	return (struct walk){ .self = 7,
+			      .first = PIDS / WORD_BITS,
+			      .to_visit = &sets[0],
+			      .visited = &sets[1] };
+}
+
+static void test_pids_are_visited_once_each_from_the_lowest(void **state)
+{
+	static const pid_t pids[] = { 64, 5, 63, 4194303, 5, 65, 128 };
+	static const pid_t sorted[] = { 5, 63, 64, 65, 128, 4194303, 0 };
+	struct walk walk = empty_walk();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pids) / sizeof(pids[0]); i++)
+		add_to_visit(&walk, pids[i]);
+	for (size_t i = 0; i < sizeof(sorted) / sizeof(sorted[0]); i++)
+		assert_int_equal(take_to_visit(&walk), sorted[i]);
+}
+
+static void test_visited_pid_is_not_visited_again(void **state)
+{
+	struct walk walk = empty_walk();
+
+	(void)state;
+	add(walk.visited, 5);
+	add_to_visit(&walk, 5);
+	add_to_visit(&walk, 6);
+	assert_int_equal(take_to_visit(&walk), 6);
+	assert_int_equal(take_to_visit(&walk), 0);
+}
+
+static void test_number_that_is_no_pid_is_not_visited(void **state)
+{
+	struct walk walk = empty_walk();
+
+	(void)state;
+	add_to_visit(&walk, 0);
+	add_to_visit(&walk, -1);
+	add_to_visit(&walk, PIDS);
+	assert_int_equal(take_to_visit(&walk), 0);
+}
+
+static void test_list_of_children_is_read_in_pieces(void **state)
+{
+	char path[] = "/tmp/test_processes.XXXXXX";
+	const int file = mkstemp(path);
+	struct walk walk = empty_walk();
+
+	(void)state;
+	assert_true(file >= 0);
+	/* More than one read, with a number across their border. */
+	for (int pid = 1000; pid < 1200; pid++)
+		assert_true(dprintf(file, "%d ", pid) > 0);
+	assert_int_equal(close(file), 0);
+	read_children(&walk, path);
+	for (int pid = 1000; pid < 1200; pid++)
+		assert_int_equal(take_to_visit(&walk), pid);
+	assert_int_equal(take_to_visit(&walk), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void test_process_of_the_group_that_is_old_enough_is_spared(void **state)
+{
+	const pid_t self = getpid();
+	struct processes_signaled signaled = processes_now(PROCESSES_ALL);
+	struct walk walk = empty_walk();
+
+	(void)state;
+	assert_false(is_spared(&walk, self));
+	walk.spared = &signaled;
+	for (int by_pid = 0; by_pid < 2; by_pid++) {
+		walk.by_pid = by_pid != 0;
+		signaled = (struct processes_signaled){ PROCESSES_ALL,
+							INT64_MAX, self };
+		walk.newest = self;
+		assert_true(is_spared(&walk, self));
+		signaled.group = getpgrp();
+		assert_true(is_spared(&walk, self));
+		signaled.group = self + 1;
+		assert_false(is_spared(&walk, self));
+	}
+}
+
+static void
+test_newer_process_without_a_spared_parent_is_not_spared(void **state)
+{
+	const struct processes_signaled signaled = { PROCESSES_ALL, 1, 1 };
+	struct walk walk = empty_walk();
+
+	(void)state;
+	walk.self = getppid();
+	walk.spared = &signaled;
+	walk.newest = getpid();
+	for (int by_pid = 0; by_pid < 2; by_pid++) {
+		walk.by_pid = by_pid != 0;
+		assert_false(is_spared(&walk, getpid()));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			test_pids_are_visited_once_each_from_the_lowest),
+		cmocka_unit_test(test_visited_pid_is_not_visited_again),
+		cmocka_unit_test(test_number_that_is_no_pid_is_not_visited),
+		cmocka_unit_test(test_list_of_children_is_read_in_pieces),
+		cmocka_unit_test(
+			test_process_of_the_group_that_is_old_enough_is_spared),
+		cmocka_unit_test(
+			test_newer_process_without_a_spared_parent_is_not_spared),
+	};
+
+	return cmocka_run_group_tests_name("processes", tests, NULL, NULL);
+}

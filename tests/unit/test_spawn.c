@@ -1,0 +1,111 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* The static functions of this module are tested. */
+#include "spawn.c" /* NOLINT(bugprone-suspicious-include) */
+
+enum {
+	ENTRIES_MAX = 8,
+};
+
+/* The environment, in which the words MY and PARENT stand for PIDs. */
+static char texts[ENTRIES_MAX][64];
+static char *entries[ENTRIES_MAX + 1];
+
+static void set_environment(const char *const *words)
+{
+	size_t count = 0;
+
+	for (; words[count]; count++) {
+		const char *colon = strchr(words[count], '@');
+
+		format_text(texts[count], sizeof(texts[count]), "%s",
+			    words[count]);
+		if (colon)
+			format_text(texts[count] + (colon - words[count]), 16,
+				    "%d", getppid());
+		entries[count] = texts[count];
+	}
+	entries[count] = NULL;
+	environ = entries;
+}
+
+static void test_variables_for_our_parent_are_for_us_then(void **state)
+{
+	static const char *const words[] = { "A=1",
+					     "LISTEN_PID=@",
+					     "LISTEN_FDS=2",
+					     "WATCHDOG_PID=@",
+					     "LISTEN_PIDFDID=7",
+					     NULL };
+	struct start start = { .starting = 0 };
+	char listen[64], watchdog[64];
+
+	(void)state;
+	set_environment(words);
+	update_variables(&start);
+	format_text(listen, sizeof(listen), "LISTEN_PID=%d", getpid());
+	format_text(watchdog, sizeof(watchdog), "WATCHDOG_PID=%d", getpid());
+	assert_string_equal(environ[0], "A=1");
+	assert_string_equal(environ[1], listen);
+	assert_string_equal(environ[2], "LISTEN_FDS=2");
+	assert_string_equal(environ[3], watchdog);
+	assert_null(environ[4]);
+}
+
+static void test_variables_for_another_process_stay(void **state)
+{
+	static const char *const words[] = {
+		"LISTEN_PID=1x", "LISTEN_PIDS=@",    "WATCHDOG_PID=",
+		"XLISTEN_PID=@", "LISTEN_PIDFDID=7", NULL
+	};
+	struct start start = { .starting = 0 };
+
+	(void)state;
+	set_environment(words);
+	update_variables(&start);
+	for (size_t i = 0; i <= 5; i++)
+		assert_ptr_equal(environ[i], i < 5 ? texts[i] : NULL);
+}
+
+static void test_only_the_first_variable_of_a_name_counts(void **state)
+{
+	static const char *const words[] = { "LISTEN_PID=1x", "LISTEN_PID=@",
+					     NULL };
+	struct start start = { .starting = 0 };
+
+	(void)state;
+	set_environment(words);
+	update_variables(&start);
+	assert_ptr_equal(environ[1], texts[1]);
+}
+
+static void test_start_is_over_at_exec_or_after_waiting_for_it(void **state)
+{
+	struct start start = { .starting = 1 };
+
+	(void)state;
+	assert_true(spawn_is_starting(&start));
+	start.awaited = true;
+	assert_false(spawn_is_starting(&start));
+	start.awaited = false;
+	start.starting = 0;
+	assert_false(spawn_is_starting(&start));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_variables_for_our_parent_are_for_us_then),
+		cmocka_unit_test(test_variables_for_another_process_stay),
+		cmocka_unit_test(test_only_the_first_variable_of_a_name_counts),
+		cmocka_unit_test(
+			test_start_is_over_at_exec_or_after_waiting_for_it),
+	};
+
+	return cmocka_run_group_tests_name("spawn", tests, NULL, NULL);
+}

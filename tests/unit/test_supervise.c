@@ -1,0 +1,150 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* The static functions of this module are tested. */
+#include "supervise.c" /* NOLINT(bugprone-suspicious-include) */
+
+/* A status of wait(2), as the kernel makes it. */
+#define EXITED(status)  ((status) << 8)
+#define KILLED(signum)  (signum)
+#define DUMPED(signum)  ((signum) | 0x80)
+#define STOPPED(signum) ((signum) << 8 | 0x7f)
+
+static void test_wait_status_becomes_a_siginfo(void **state)
+{
+	static const struct {
+		int wstatus, cause, status;
+	} rows[] = {
+		{ EXITED(0), CLD_EXITED, 0 },
+		{ EXITED(255), CLD_EXITED, 255 },
+		{ KILLED(SIGKILL), CLD_KILLED, SIGKILL },
+		{ KILLED(64), CLD_KILLED, 64 },
+		{ DUMPED(SIGSEGV), CLD_DUMPED, SIGSEGV },
+		{ STOPPED(SIGTRAP), CLD_TRAPPED, SIGTRAP },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const siginfo_t child = from_wstatus(42, rows[i].wstatus);
+
+		assert_int_equal(child.si_pid, 42);
+		assert_int_equal(child.si_code, rows[i].cause);
+		assert_int_equal(child.si_status, rows[i].status);
+		assert_int_equal(is_exit(child.si_code),
+				 rows[i].cause != CLD_TRAPPED);
+	}
+}
+
+static struct supervisor idle(const struct options *options)
+{
+	return (struct supervisor){ .lifecycle = lifecycle_start(options) };
+}
+
+static const struct options none = { .grace_ms = DURATION_NONE,
+				     .kill_after_ms = DURATION_NONE };
+
+static void test_without_a_reason_the_wait_has_no_timeout(void **state)
+{
+	const struct supervisor supervisor = idle(&none);
+
+	(void)state;
+	assert_int_equal(next_timeout(&supervisor), KERNEL_FOREVER);
+}
+
+static void test_timeout_is_the_shortest_that_is_needed(void **state)
+{
+	struct supervisor supervisor = idle(&none);
+
+	(void)state;
+	supervisor.must_poll = true;
+	assert_int_equal(next_timeout(&supervisor), POLL_INTERVAL);
+	supervisor.start_tries = 1;
+	assert_int_equal(next_timeout(&supervisor), FINISH_START_AFTER);
+	supervisor.lifecycle.kill_at = kernel_clock() + NUMBERS_MS;
+	assert_in_range(next_timeout(&supervisor), 0, NUMBERS_MS);
+}
+
+static void test_deadline_that_has_passed_is_a_timeout_of_0(void **state)
+{
+	struct supervisor supervisor = idle(&none);
+
+	(void)state;
+	supervisor.must_poll = true;
+	supervisor.lifecycle.kill_at = kernel_clock();
+	assert_int_equal(next_timeout(&supervisor), 0);
+	supervisor.lifecycle.kill_at = 1;
+	assert_int_equal(next_timeout(&supervisor), 0);
+}
+
+static void test_clock_is_read_only_for_options_with_a_time(void **state)
+{
+	static const struct {
+		struct options options;
+		int kind;
+		bool timed;
+	} rows[] = {
+		{ { .grace_ms = DURATION_NONE, .kill_after_ms = DURATION_NONE },
+		  EVENT_COMMAND_EXITED,
+		  false },
+		{ { .grace_ms = 0, .kill_after_ms = DURATION_NONE },
+		  EVENT_COMMAND_EXITED,
+		  true },
+		{ { .grace_ms = 0, .kill_after_ms = DURATION_NONE },
+		  EVENT_SIGNAL,
+		  false },
+		{ { .mode = MODE_PAUSE,
+		    .grace_ms = 0,
+		    .kill_after_ms = DURATION_NONE },
+		  EVENT_SIGNAL,
+		  true },
+		{ { .grace_ms = DURATION_NONE, .kill_after_ms = 0 },
+		  EVENT_SIGNAL,
+		  true },
+		{ { .grace_ms = DURATION_NONE,
+		    .kill_after_ms = DURATION_NONE,
+		    .delay_signal = SIGTERM },
+		  EVENT_SIGNAL,
+		  true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct event event = { .kind = rows[i].kind };
+
+		assert_int_equal(time_of(&event, &rows[i].options) != 0,
+				 rows[i].timed);
+	}
+}
+
+static void test_signal_that_we_sent_needs_no_explanation(void **state)
+{
+	struct supervisor supervisor = idle(&none);
+
+	(void)state;
+	assert_true(is_expected(&supervisor, SIGPIPE));
+	assert_false(is_expected(&supervisor, SIGSEGV));
+	assert_false(is_expected(&supervisor, SIGKILL));
+	supervisor.sent = SIGNALS_BIT(SIGKILL);
+	assert_true(is_expected(&supervisor, SIGKILL));
+	assert_false(is_expected(&supervisor, SIGSEGV));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_wait_status_becomes_a_siginfo),
+		cmocka_unit_test(test_without_a_reason_the_wait_has_no_timeout),
+		cmocka_unit_test(test_timeout_is_the_shortest_that_is_needed),
+		cmocka_unit_test(
+			test_deadline_that_has_passed_is_a_timeout_of_0),
+		cmocka_unit_test(
+			test_clock_is_read_only_for_options_with_a_time),
+		cmocka_unit_test(test_signal_that_we_sent_needs_no_explanation),
+	};
+
+	return cmocka_run_group_tests_name("supervise", tests, NULL, NULL);
+}
