@@ -62,7 +62,7 @@ release: release-build
 # What is made here is tried. Some of that is quick, and part of make test.
 PACKAGE_TESTS = tests/run-packages --init $(BUILD)/musl/dumb-init $(PYTEST_ARGS)
 QUICK_TESTS = $(patsubst %,tests/packages/test_%.py,\
-	version readme audit dist completions python)
+	version readme audit messages dist completions python)
 QUICK_NEEDS = $(WHEEL_BUILD) python3-pip bash-completion zsh fish binutils \
 	util-linux
 
