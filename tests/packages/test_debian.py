@@ -48,7 +48,8 @@ def installed():
     share = {"man/man1/dumb-init.1.gz", "lintian/overrides/dumb-init"}
     share |= {f"doc/dumb-init/{name}" for name in (
         "README.md.gz", "changelog.gz", "changelog.Debian.gz", "copyright",
-        "drop-in.md.gz", "engines.md.gz", "why-did-my-container-die.md.gz")}
+        "cookbook.md.gz", "drop-in.md.gz", "engines.md.gz",
+        "why-did-my-container-die.md.gz")}
     share |= {name.replace("site-functions", "vendor-completions")
               for name in completions()}
     share |= {f"doc/dumb-init/{name}" for name in

@@ -1,8 +1,14 @@
-"""What README says beside other inits is what the generated pages say."""
+"""The README quotes the generated pages, and the links of all documents lead somewhere."""
 
 import re
 
+import pytest
+
 from contents import ROOT
+
+PAGES = sorted(path.relative_to(ROOT) for pattern in
+               ("*.md", "docs/*.md", "examples/*.md", "tests/*.md")
+               for path in ROOT.glob(pattern))
 
 
 def rows(text):
@@ -16,7 +22,7 @@ def read(path):
 
 
 def section():
-    return re.search(r"^## Beside other inits\n(.*?)^## ", read("README.md"),
+    return re.search(r"^## Compared with other inits\n(.*?)^## ", read("README.md"),
                      re.M | re.S)[1]
 
 
@@ -30,3 +36,20 @@ def test_rows_are_those_of_the_generated_pages():
 def test_number_of_rows_is_that_of_the_page():
     counted, = re.findall(r"of (\d+)\s+rows", section())
     assert f"{counted} rows." in read("docs/comparison.md")
+
+
+def anchor(heading):
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_links_of_a_page_lead_to_files_and_headings(page):
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", read(page)):
+        path, _, fragment = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), f"{page} links to {link}, which does not exist"
+        if fragment:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.M)
+            assert fragment in map(anchor, headings), \
+                f"{page} links to {link}, but {target.name} has no such heading"
