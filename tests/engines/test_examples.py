@@ -355,9 +355,11 @@ def task():
 def test_task_is_what_ecs_takes_and_ends_in_time():
     document, container = task()
     assert ecs_errors(document) == ""
-    # Fargate waits for 120 seconds at most.
-    assert seconds(container["entryPoint"], "--delay") + \
-        seconds(container["entryPoint"], "--kill-after") + KILLING < \
+    # --kill-after counts from the same signal as --delay, and Fargate waits for 120
+    # seconds at most.
+    assert seconds(container["entryPoint"], "--delay") + 10 <= \
+        seconds(container["entryPoint"], "--kill-after")
+    assert seconds(container["entryPoint"], "--kill-after") + KILLING < \
         container["stopTimeout"] <= 120
     # One init will do.
     assert not container["linuxParameters"]["initProcessEnabled"]
