@@ -1,6 +1,6 @@
 #!/bin/sh
-# Leaves an orphan behind every now and then, and says so: a subshell starts a
-# process and ends, so that PID 1 becomes its parent.
+# Makes an orphan every now and then, and prints a line: a subshell starts a process
+# and exits, so that PID 1 becomes the parent of that process.
 while :; do
 	(sleep 0.05 &)
 	echo orphan

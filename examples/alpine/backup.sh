@@ -1,6 +1,6 @@
 #!/bin/sh
-# Once begun it has to finish. The SIGTERM that begins --grace is ignored, here
-# and in all that is started here; the SIGKILL that ends it cannot be.
+# A backup that has begun must finish. This script and the programs that it starts
+# ignore the SIGTERM that begins --grace; the SIGKILL that ends it cannot be ignored.
 trap '' TERM
 set -eu
 mkdir -p /backup

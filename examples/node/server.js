@@ -1,5 +1,5 @@
 'use strict';
-// An HTTP server that leaves the work to another process.
+// An HTTP server that gives the work to another process.
 
 const { fork } = require('child_process');
 const http = require('http');
@@ -31,11 +31,11 @@ process.on('SIGTERM', () => {
 	if (!server.listening)
 		return;
 	console.log('closing');
-	// What waits for an answer gets it, and then its connection is closed.
+	// Waiting requests get their answers, and then their connections are closed.
 	for (const response of waiting.values())
 		response.setHeader('Connection', 'close');
-	// No new connections from here on. When the last one has gone, so may the
-	// worker. Then there is nothing left to wait for, and node ends with 0.
+	// No new connections from here on. When the last one is closed, the worker
+	// may exit. Then node has nothing to wait for, and exits with 0.
 	server.close(() => {
 		console.log('closed');
 		worker.disconnect();

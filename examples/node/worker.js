@@ -1,8 +1,8 @@
 'use strict';
-// Works for server.js, and ends when that closes the channel, or dies.
+// Works for server.js, and exits when server.js closes the channel or dies.
 
-// dumb-init passes SIGTERM on to the whole process group, so it comes here too.
-// Requests still need us: the server knows when to stop.
+// dumb-init forwards SIGTERM to the whole process group, so the worker gets it too.
+// Requests still need the worker: the server decides when it stops.
 process.on('SIGTERM', () => {});
 
 process.on('message', ({ id, path }) => {

@@ -8,10 +8,10 @@ import time
 
 
 def work(jobs):
-    """Does jobs until SIGTERM. dumb-init passes that on to the whole process
-    group, so it comes here, too, without the server's help."""
+    """Does jobs until SIGTERM. dumb-init forwards that to the whole process
+    group, so the workers get it without the server's help."""
     while True:
-        job = jobs.get()  # SIGTERM ends us here
+        job = jobs.get()  # here SIGTERM kills the worker
         # In a job it waits until the end of the job.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         print(f"{job}: begun")
@@ -32,7 +32,7 @@ def main():
     jobs = processes.Queue()
     for _ in range(2):
         processes.Process(target=work, args=[jobs]).start()
-    # Only now, since the workers would have it, too. Python waits for its
+    # After the fork: the workers would inherit the handler. Python waits for its
     # processes when it exits.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with http.server.ThreadingHTTPServer(("", 8080), Handler) as server:

@@ -1,4 +1,4 @@
-/* Says that it is alive, and knows nothing of signals. */
+/* Prints a line every now and then, and handles no signal. */
 
 #include <stdio.h>
 #include <unistd.h>

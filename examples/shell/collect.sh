@@ -1,9 +1,9 @@
 #!/bin/sh
-# Two helpers write files, which have to be complete at the end.
+# Two helpers write files, which must be complete at the end.
 
 finish() {
-	# When the script has ended, dumb-init sends SIGTERM to what is left: a
-	# second one for us. It must not cut this short, nor what we start here.
+	# A second SIGTERM, of a second docker stop for example, must not kill this
+	# helper, nor the programs that it starts from here on.
 	trap '' TERM
 	sleep 1 # stands for the work
 	mv "/tmp/$name.part" "/tmp/$name"
@@ -17,7 +17,7 @@ helper() {
 	echo "$name: started"
 	while :; do
 		head -n 1 "$from" >>"/tmp/$name.part"
-		# SIGTERM cuts a wait short, and not a sleep in the foreground.
+		# SIGTERM interrupts `wait`, but not a sleep in the foreground.
 		sleep 1 &
 		wait $!
 	done
@@ -25,7 +25,7 @@ helper() {
 
 helper load /proc/loadavg &
 helper memory /proc/meminfo &
-# dumb-init passes SIGTERM on to us and to the helpers, as they are in the same
-# process group. We need not wait for them: --grace does.
+# dumb-init forwards SIGTERM to this script and to the helpers, which are in the same
+# process group. The script need not wait for them: --grace does.
 trap 'exit 0' TERM
 wait
