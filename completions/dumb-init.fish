@@ -100,31 +100,32 @@ __dumb_init_offer -x -a '(__dumb_init_termination_log)'
 __dumb_init_offer -s c -l single-child \
     -d 'no new session; signals go to COMMAND alone'
 __dumb_init_offer -s g -l process-group \
-    -d 'a new group, no new session; it gets signals'
+    -d 'new process group, no new session'
 __dumb_init_offer -s a -l all -d 'signals go to all processes'
-__dumb_init_offer -s r -l rewrite -d 'pass TO on instead of FROM; 0 drops it' \
+__dumb_init_offer -s r -l rewrite -d 'forward TO instead of FROM; 0 drops it' \
     -x -a '(__dumb_init_behind_signal __dumb_init_to)'
-__dumb_init_offer -s d -l delay -d 'pass SIG on that late, or at a second SIG' \
+__dumb_init_offer -s d -l delay -d 'forward SIG later, or at a second SIG' \
     -x -a '(__dumb_init_behind_signal __dumb_init_durations)'
-__dumb_init_offer -s t -l grace -d 'SIGTERM to the rest, SIGKILL that much later' \
+__dumb_init_offer -s t -l grace -d "SIGTERM after COMMAND's exit, then SIGKILL" \
     -x -a '(__dumb_init_durations)'
-__dumb_init_offer -s k -l kill-after -d 'SIGKILL that long after SIG (TERM,INT,QUIT)' \
+__dumb_init_offer -s k -l kill-after -d 'SIGKILL after a stop request (or SIG)' \
     -x -a '(__dumb_init_kill_after)'
-__dumb_init_offer -s W -l wait-all -d 'stay until the rest has ended too'
-__dumb_init_offer -s e -l map-exit -x -d 'end with TO, or 0, instead of FROM'
-__dumb_init_offer -s p -l parent-death-signal -d 'get SIG when our parent dies' \
+__dumb_init_offer -s W -l wait-all -d 'wait until all processes have exited'
+__dumb_init_offer -s e -l map-exit -x -d 'exit with TO, or 0, instead of FROM'
+__dumb_init_offer -s p -l parent-death-signal \
+    -d 'receive SIG when the parent process dies' \
     -x -a '(__dumb_init_signals (__dumb_init_argument))'
 __dumb_init_offer -s s -l subreaper \
-    -d 'ignored: it is always so'
+    -d 'for compatibility with tini; always on'
 __dumb_init_offer -s w -l warn-on-reap \
-    -d 'a line for each orphan collected'
-__dumb_init_offer -s P -l pause -d 'no COMMAND: wait for SIGTERM or SIGINT'
-__dumb_init_offer -l termination-log -d 'say there, too, why we end'
-__dumb_init_offer -s q -l quiet -d 'say only what ends us'
-__dumb_init_offer -s v -l verbose -d 'say what happens'
-__dumb_init_offer -s h -l help -d 'this text'
-__dumb_init_offer -s V -l version -d 'the version'
-__dumb_init_offer -s l -l license -d 'the licence'
-__dumb_init_offer -s L -d 'the licence'
+    -d 'print a line for each reaped orphan'
+__dumb_init_offer -s P -l pause -d 'no COMMAND; wait for SIGTERM or SIGINT'
+__dumb_init_offer -l termination-log -d 'write the reason of a failure there, too'
+__dumb_init_offer -s q -l quiet -d 'print fatal errors only'
+__dumb_init_offer -s v -l verbose -d 'print each signal and each exit'
+__dumb_init_offer -s h -l help -d 'print this help'
+__dumb_init_offer -s V -l version -d 'print the version'
+__dumb_init_offer -s l -l license -d 'print the licence'
+__dumb_init_offer -s L -d 'print the licence'
 
 functions -e __dumb_init_offer
