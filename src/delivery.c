@@ -90,8 +90,9 @@ bool delivery_stop_unless_continued(int signum, int64_t delay_ns,
 		delivery_let_act(stop);
 		return false;
 	}
-	kernel_set_timer(timer, 0, delay_ns / 10);
+	kernel_set_timer(timer, 0, delay_ns / 2);
 	continued = delivery_take(SIGNALS_BIT(SIGCONT), resumed, delay_ns);
+	/* The timer's stop signal has discarded a SIGCONT: make one up. */
 	if (!continued && errno == EINTR) {
 		*resumed =
 			(siginfo_t){ .si_signo = SIGCONT, .si_code = SI_USER };

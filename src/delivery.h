@@ -1,6 +1,6 @@
 /*
  * How signals reach this process: all are blocked, so that each waits until we
- * take it. There are no handlers.
+ * take it. There are no handlers, except after delivery_start_alarm.
  */
 #ifndef DELIVERY_H
 #define DELIVERY_H
@@ -58,12 +58,15 @@ void delivery_let_act(signals_set set);
  * Stops this process by signum, a job stop signal, after delay_ns; or, if a
  * SIGCONT arrives before that, returns true and fills resumed.
  *
- * The kernel discards a pending SIGCONT when it sends a stop signal
- * (signal(7)), so to look for a SIGCONT and then to send the stop would lose
- * one in between. Here a timer sends the stop while rt_sigtimedwait(2) waits
- * for SIGCONT: a SIGCONT that the stop discards has interrupted that wait. The
- * timer fires after a tenth of delay_ns; the rest of the time is for a process
- * that has to wait for a processor.
+ * The kernel discards a pending SIGCONT when it sends a stop signal, and the
+ * other way round (signal(7)). So to look for a SIGCONT and then to stop could
+ * lose one in between. Here a timer sends the stop signal, which is blocked,
+ * after half of delay_ns, while rt_sigtimedwait(2) waits for SIGCONT. A SIGCONT
+ *  - before that ends the wait;
+ *  - is discarded by it just then, but has interrupted the wait (EINTR);
+ *  - after it discards the stop signal and ends the wait.
+ * Without one, the pending stop signal is then let act. A SIGCONT is lost only
+ * if this process waits half of delay_ns for a processor at the wrong moment.
  */
 bool delivery_stop_unless_continued(int signum, int64_t delay_ns,
 				    siginfo_t *resumed);
@@ -75,7 +78,8 @@ struct delivery_alarm {
 };
 
 /*
- * From now on any system call that sleeps is interrupted (EINTR) within 200 ms.
+ * From now on a system call that sleeps is interrupted (EINTR), within 200 ms:
+ * a tick of the timer, which has 100 ms, may come just before the call sleeps.
  * Returns false where the kernel has no timers.
  *
  * The timer sends SIGCHLD, the one signal that is not forwarded. A child's

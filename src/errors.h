@@ -1,6 +1,6 @@
 /*
  * Texts of the errnos that our system calls can return. musl's strerror(3),
- * with its table of all errnos, is 2.3 KB: the file would exceed 40 KiB.
+ * with its table of all errnos, is 2.3 KB: our program would exceed 40 KiB.
  */
 #ifndef ERRORS_H
 #define ERRORS_H

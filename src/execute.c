@@ -17,7 +17,10 @@ enum {
 	EXECUTE_TRIES = 4,
 };
 
-/* Tries a file that may be COMMAND's program. Returns an errno; 0: it is. */
+/*
+ * Tries a file that may be COMMAND's program. Returns 0 to end the search, or
+ * an errno. error: that of execve(2), for print_hint.
+ */
 typedef int attempt(const char *path, char **command, int error);
 
 /*
@@ -40,10 +43,11 @@ static int exec_file(const char *path, char **argv)
 static int run(const char *path, char **command, int error)
 {
 	char *name = command[0];
+	const int failure = exec_file(path, command);
 
-	error = exec_file(path, command);
-	if (error != ENOEXEC || !diagnose_may_be_script(path))
-		return error;
+	(void)error;
+	if (failure != ENOEXEC || !diagnose_may_be_script(path))
+		return failure;
 	/* A script without "#!" is run by the shell, execvp(3p). */
 	command[-1] = "/bin/sh";
 	command[0] = (char *)path;

@@ -188,7 +188,8 @@ void kernel_futex_wake(_Atomic int *word)
 	(void)syscall(SYS_futex, word, FUTEX_WAKE, 1);
 }
 
-/* musl's setrlimit would do this in all threads. */
+/* libc has no prlimit of its own in musl's size: setrlimit acts on all threads.
+ */
 int kernel_get_queue_limit(uint64_t limit[2])
 {
 	return (int)syscall(SYS_prlimit64, 0, RLIMIT_SIGPENDING, NULL, limit);

@@ -99,7 +99,8 @@ static struct actions command_exited(struct lifecycle *lifecycle, int64_t now)
 		actions.signum = SIGTERM;
 		actions.target = TARGET_GROUP;
 	}
-	/* --kill-after has expired: newer processes get no grace either. */
+	/* --kill-after has expired: newer processes get no grace either, and
+	 * the time until we give up begins again. */
 	if (lifecycle->killed) {
 		lifecycle->kill_at = now;
 		lifecycle->give_up_at = LIFECYCLE_NEVER;
@@ -122,7 +123,8 @@ static struct actions signal_in_pause(struct lifecycle *lifecycle, int signum,
 	return actions;
 }
 
-/* Whether the signal that arrived as signum and is sent as `to` is one. */
+/* Whether a signal, which arrived as signum and is sent as `to`, requests a
+ * stop. */
 static bool is_stop_request(const struct lifecycle *lifecycle, int signum,
 			    int to)
 {
@@ -179,7 +181,8 @@ static struct actions forward_signal(struct lifecycle *lifecycle,
 		.stdin_only = !lifecycle->had_terminal,
 		.signum = to,
 		.target = running ? options->target : TARGET_ALL,
-		/* No shell continues the COMMAND of PID 1. */
+		/* No shell continues the COMMAND of PID 1. With -k SIG, the
+		 * usual stop requests continue it, too. */
 		.wake = running && lifecycle->is_pid_1 && lifecycle->stopped &&
 			to != 0 &&
 			(is_stop_request(lifecycle, signum, to) ||
@@ -260,9 +263,6 @@ static struct actions signal_arrived(struct lifecycle *lifecycle,
  * does not see it. So we stop as well, if COMMAND wanted the terminal or has
  * it. But if our own group is in the foreground (after fg), COMMAND only lacks
  * the terminal: it gets that and continues.
- *
- * If COMMAND were in our group, the terminal would have stopped all of that
- * group: the script that runs us, the rest of a pipeline.
  */
 static struct actions command_stopped(struct lifecycle *lifecycle,
 				      const struct event *event)
@@ -283,6 +283,9 @@ static struct actions command_stopped(struct lifecycle *lifecycle,
 		stop_with_command(lifecycle, &actions,
 				  job_stop ? event->signum : SIGTSTP,
 				  event->owner);
+		/* Were COMMAND in our group, the terminal would have stopped
+		 * all of that: the script that runs us, the other programs of
+		 * a pipeline. */
 		actions.suspend_group =
 			actions.suspend != 0 &&
 			(event->owner == TERMINAL_COMMANDS || wants_terminal);
@@ -333,7 +336,9 @@ static struct actions kill_all(struct lifecycle *lifecycle, int64_t now)
 	lifecycle->killed = true;
 	lifecycle->kill_at = LIFECYCLE_NEVER;
 	if (lifecycle->phase == PHASE_RUNNING) {
-		lifecycle->give_up_at = now + LIFECYCLE_GIVE_UP_LATE;
+		/* A pause goes on: there is no COMMAND that could survive. */
+		if (lifecycle->options->mode != MODE_PAUSE)
+			lifecycle->give_up_at = now + LIFECYCLE_GIVE_UP_LATE;
 		return actions;
 	}
 	lifecycle->kill_at = now + LIFECYCLE_KILL_AGAIN;

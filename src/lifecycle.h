@@ -11,13 +11,11 @@
 
 #define LIFECYCLE_NEVER INT64_MAX
 
-/*
- * In ns: the interval of the SIGKILLs that are sent after COMMAND's exit; the
- * time from the second of them to our exit; and the time from a SIGKILL for a
- * running COMMAND to our exit.
- */
-#define LIFECYCLE_KILL_AGAIN   (20 * NUMBERS_MS)
-#define LIFECYCLE_GIVE_UP      (980 * NUMBERS_MS)
+/* In ns. After COMMAND's exit SIGKILL is repeated in this interval. */
+#define LIFECYCLE_KILL_AGAIN (20 * NUMBERS_MS)
+/* From the second of these SIGKILLs to our exit. */
+#define LIFECYCLE_GIVE_UP (980 * NUMBERS_MS)
+/* From a SIGKILL for a running COMMAND to our exit. */
 #define LIFECYCLE_GIVE_UP_LATE (1000 * NUMBERS_MS)
 
 /* Times are in ns of CLOCK_MONOTONIC; each may be LIFECYCLE_NEVER. */
@@ -32,7 +30,7 @@ struct lifecycle {
 	int status;
 	int64_t delay_ends_at; /* NEVER: no delayed signal waits */
 	bool stop_requested;   /* the first stop request has arrived */
-	bool killed;           /* all processes were sent SIGKILL */
+	bool killed;           /* SIGKILL was sent to all processes */
 	bool stopped; /* COMMAND was sent a stop signal, and no SIGCONT since */
 	bool had_terminal; /* COMMAND, when it last stopped */
 	int64_t kill_at;

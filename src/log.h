@@ -2,8 +2,8 @@
  * Messages on stderr: one line in one write(2), after "[dumb-init] ".
  *
  * A line never blocks us, whatever stderr is: it is dropped if there is no room
- * for it, an error after a second. The signal that a failing write(2) raises is
- * discarded. For both, all signals must be blocked.
+ * for it. Only a LOG_ERROR line waits for room, a second at most. The signal
+ * that a failing write(2) raises is discarded. All signals must be blocked.
  */
 #ifndef LOG_H
 #define LOG_H

@@ -7,13 +7,14 @@
 #include "proc.h"
 
 /*
- * Reads the count in "MOUNT CGROUP FILE", without the blanks. key: the start of
- * the line of /proc/self/cgroup that names CGROUP; NULL: our cgroup is mounted
- * itself, so CGROUP is empty.
+ * Reads the count in a file of our cgroup, which is below mount. key: the start
+ * of the line of /proc/self/cgroup that names the cgroup; NULL: it is what is
+ * mounted there.
  */
 static int read_count(const char *mount, const char *key, const char *file)
 {
-	static char text[64 + PROC_LINE_MAX]; /* static: as in proc_find_line */
+	/* The path, then the count. Static: as in proc_find_line. */
+	static char text[64 + PROC_LINE_MAX];
 	size_t length = format_text(text, 32, "%s", mount);
 
 	if (key) {

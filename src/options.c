@@ -132,8 +132,9 @@ static const char *const environment =
 static const char *const license = LICENSE_TEXT;
 
 /*
- * Prints text on stdout; false on failure. COMMAND does not run, so SIGPIPE and
- * others may kill us if stdout cannot be written.
+ * Prints text on stdout; false on failure. No COMMAND needs our signals, so
+ * they may kill us while stdout has no room. SIGPIPE and SIGXFSZ stay blocked:
+ * a failing write is an error instead.
  */
 static bool print(const char *text)
 {
@@ -551,7 +552,7 @@ static bool environment_has(const char *name, const char *value)
 	return found && strcmp(found, value) == 0;
 }
 
-/* tini's levels are ours and some above; tini takes other text for 0. */
+/* tini's levels are ours and some above; other text counts as 0. */
 static enum log_level tini_level(const char *verbosity)
 {
 	const char *end;

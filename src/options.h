@@ -37,7 +37,7 @@ struct options {
 	int64_t delay_ms;
 	int64_t grace_ms;      /* or DURATION_NONE */
 	int64_t kill_after_ms; /* or DURATION_NONE */
-	int kill_after_signal; /* the only stop request; 0: the default */
+	int kill_after_signal; /* if not 0, the only stop request */
 	struct rewrites rewrites;
 	/* The file for the reason of a failure; "": none. */
 	char termination_log[TERMINATION_LOG_MAX];

@@ -111,13 +111,14 @@ struct processes_signaled processes_now(pid_t group)
 }
 
 /*
- * Whether a process is spared, or descends from a spared one that still lives:
- * then it belongs to the clean-up that this one has begun. The same holds for
- * processes that are started during this walk.
+ * Whether a process does not get the signal: it is spared; or one of its
+ * ancestors is and still lives, so that it belongs to the ancestor's clean-up;
+ * or it was started during this walk, by such a process or by one that has just
+ * got the signal.
  *
- * PIDs are assigned in order, so a PID tells whether its process is older than
- * another. Once PIDs have wrapped around, and where the newest is unknown, the
- * start times tell; to read these takes longer.
+ * PIDs are assigned in order: a PID above spared->newest was assigned later,
+ * and one above walk->newest during this walk. Once PIDs have wrapped around,
+ * and where the newest is unknown, the start times tell, which takes longer.
  */
 static bool is_spared(const struct walk *walk, pid_t pid)
 {

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* The processes of a group that existed at some moment, and got a signal. */
+/* Stands for the processes of a group that existed at some moment. */
 struct processes_signaled {
 	pid_t group;  /* or PROCESSES_ALL */
 	int64_t tick; /* the moment, in the unit of proc_stat.start; 0: none */

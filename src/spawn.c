@@ -20,6 +20,7 @@ enum {
 	FIRST_FILE_TO_CLOSE = STDERR_FILENO + 1,
 	CHILD_STACK = 64 * 1024, /* bytes; for PATH_MAX and a few calls */
 	QUEUE_SHARE = 16, /* we leave a sixteenth of the signal queue free */
+	RELEASE_POLL_MS = 20,
 };
 
 /* start->released */
@@ -91,21 +92,26 @@ static void enter_group(const struct start *start)
 			terminal_acquire();
 	} else if (start->options->mode == MODE_GROUP) {
 		(void)setpgid(0, 0);
+		/* Without a terminal that saves two calls. */
 		if (tcgetpgrp(STDIN_FILENO) >= 0)
 			terminal_switch_stdin(getpgid(getppid()), getpid());
 	}
 }
 
-/* The timeout is for a parent that may not wake us (seccomp(2)). */
+/*
+ * The timeout is for a parent that may not wake us (seccomp(2)), and the bound
+ * for one that was killed or is stopped.
+ */
 static void await_release(struct start *start)
 {
 	int released = NOT_RELEASED;
 
 	(void)atomic_compare_exchange_strong(&start->released, &released,
 					     RELEASE_AWAITED);
-	while (start->released != RELEASED)
+	for (int ms = 0; start->released != RELEASED && ms < SPAWN_PATIENCE_MS;
+	     ms += RELEASE_POLL_MS)
 		kernel_futex_wait(&start->released, RELEASE_AWAITED,
-				  20 * NUMBERS_MS);
+				  RELEASE_POLL_MS * NUMBERS_MS);
 }
 
 /*
@@ -202,7 +208,8 @@ static pid_t start_process(struct start *start)
 #endif
 	start->starting = 0;
 	start->released = RELEASED;
-	/* This clone returns after exec, when it is too late to ask. */
+	/* This clone returns after exec, when a signal that is pending for us
+	 * may have reached COMMAND as well. */
 	start->missed = kernel_pending();
 	return clone(become_command, stack, like_vfork, start);
 }
@@ -254,9 +261,8 @@ pid_t spawn(struct start *start, const struct options *options,
 		return SPAWN_FAILED;
 	}
 	give_up_files();
-	/* A signal that is sent to our group after this is pending in the
-	 * process as well, which discards and notes it, or is COMMAND by then.
-	 */
+	/* A signal that is sent to our group later reaches COMMAND's process
+	 * as well: that discards and notes it, or has executed COMMAND. */
 	if (options->mode == MODE_SINGLE_CHILD && start->released != RELEASED)
 		start->missed |= kernel_pending();
 	release(start);

@@ -25,14 +25,14 @@ enum {
 struct start {
 	const struct options *options;
 	const struct inherited *inherited;
-	/* Not 0 before exec or exit: then the kernel clears it. */
+	/* 1 until exec or exit, when the kernel sets it to 0. */
 	_Atomic pid_t starting;
-	/* COMMAND's process waits for this before exec: we have closed our
-	 * copies of its files. */
+	/* COMMAND's process waits for this before exec, until we have closed
+	 * our copies of its files. Its values are in spawn.c. */
 	_Atomic int released;
 	_Atomic bool ready;     /* only exec is left to do */
 	_Atomic bool failed;    /* the program cannot be executed */
-	bool awaited;           /* spawn_await_exec has returned once */
+	bool awaited;           /* we do not wait for exec, or not again */
 	bool stdin_is_terminal; /* known in session mode only */
 	void *stack;            /* of COMMAND's process, before exec */
 	/*
@@ -54,8 +54,8 @@ struct start {
  * If the program cannot be executed, that process prints why, sets
  * start->failed and exits with 127 (not found) or 126.
  *
- * Both processes share errno before exec: until then we make no call that
- * fails, except rt_sigtimedwait(2), with EAGAIN or EINTR.
+ * The two processes share errno until exec. After the release the parent makes
+ * no call that fails, except rt_sigtimedwait(2), with EAGAIN or EINTR.
  *
  * Modifies options->command[-1] and the environment.
  */
@@ -71,8 +71,9 @@ static inline bool spawn_is_starting(const struct start *start)
 /*
  * Waits for COMMAND's exec or exit. Needed before a signal is forwarded: one
  * that is sent earlier is discarded, or acts before the program can react.
- * Returns early if the process is stopped, since signals wait for a stopped
- * process; and after SPAWN_PATIENCE_MS: the file system of the program hangs,
+ * Returns early if the process is ready but stopped, since signals wait for a
+ * stopped process; before it is ready, continues it. Returns in any case after
+ * SPAWN_PATIENCE_MS: the file system of the program hangs,
  * or the kernel does not clear start->starting (gVisor).
  */
 void spawn_await_exec(struct start *start, pid_t pid);

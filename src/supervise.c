@@ -25,19 +25,20 @@
  */
 #define FINISH_START_AFTER (5 * NUMBERS_MS)
 
-/* How long a SIGCONT may arrive before we stop, in ns. */
-#define SUSPEND_DELAY (50 * NUMBERS_MS)
+/* We wait so long for a SIGCONT before we stop, in ns. */
+#define SUSPEND_DELAY (100 * NUMBERS_MS)
 
 enum {
 	FINISH_START_TRIES = SPAWN_PATIENCE_MS / 5,
 	STATUS_OF_KILLED = 128 + SIGKILL, /* of a shell, for its child */
+	SIGNALS_IN_A_ROW_MAX = 64,        /* until we look at our children */
 	SIGNAL_MASK = 0x7f, /* of the status of a traced process that stops */
 };
 
 struct supervisor {
 	struct lifecycle lifecycle;
 	struct start *start;
-	pid_t command;     /* 0 once it is reaped, and in MODE_PAUSE */
+	pid_t command;     /* 0 once its exit is handled, and in MODE_PAUSE */
 	siginfo_t delayed; /* of the signal that --delay holds back */
 	siginfo_t resumed; /* a SIGCONT that replaced our stop, or 0 */
 	signals_set sent;  /* the signals that COMMAND got from us */
@@ -45,9 +46,10 @@ struct supervisor {
 	struct processes_signaled terminated;
 	int oom_kills_before; /* since about COMMAND's exec */
 	int start_tries;      /* left, to finish the start; 0: it is finished */
-	bool has_waited;      /* the first wait is over */
-	bool must_poll;       /* an exit may raise no SIGCHLD, or was missed */
-	bool kill_failed;     /* the last SIGKILL did not reach all processes */
+	unsigned int signals_in_a_row; /* since any other wake-up */
+	bool has_waited;               /* the first wait is over */
+	bool must_poll;   /* an exit may raise no SIGCHLD, or was missed */
+	bool kill_failed; /* the last SIGKILL did not reach all processes */
 };
 
 /* The signal without its value if the queue has no room for that. */
@@ -67,10 +69,12 @@ static bool send_to_command(const struct supervisor *supervisor,
 	if (target == TARGET_GROUP) {
 		if (kill(-pid, signum) == 0)
 			return true;
+		/* Our own SIGTERM is for the group only. */
+		if (!info)
+			return false;
 		/* The group is empty if COMMAND has moved to another, or
-		 * seccomp(2) forbade setpgid: then COMMAND gets the signal. Our
-		 * own SIGTERM is for the group only. */
-		return info && errno == ESRCH && kill(pid, signum) == 0;
+		 * seccomp(2) forbade setpgid: then COMMAND gets the signal. */
+		return errno == ESRCH && kill(pid, signum) == 0;
 	}
 	if (info && info->si_code == SI_QUEUE)
 		return send_with_value(pid, signum, info);
@@ -94,10 +98,11 @@ static int send_to_all(struct supervisor *supervisor,
 	if (!processes_signal(command, actions->signum, actions->wake,
 			      own_sigterm ? &supervisor->terminated : NULL))
 		error = errno;
+	/* As PID 1 that succeeds if it reached any process: was COMMAND one? */
 	if (may_signal(command))
 		supervisor->sent |= SIGNALS_BIT(actions->signum);
 	else if (command != 0 && error == 0)
-		error = errno; /* kill(-1) succeeds if it reached a process */
+		error = errno;
 	return error;
 }
 
@@ -118,8 +123,9 @@ static int send_to_target(struct supervisor *supervisor,
 }
 
 /*
- * Keeps which processes get a forwarded SIGTERM, for --grace. Called before it
- * is sent: a process that COMMAND starts for its clean-up gets none.
+ * Keeps which processes get a forwarded SIGTERM, for --grace. Called before
+ * that is sent: a process that COMMAND starts for its clean-up is not among
+ * them.
  */
 static void note_terminated(struct supervisor *supervisor,
 			    const struct actions *actions)
@@ -157,8 +163,8 @@ static void send_signal(struct supervisor *supervisor,
 
 /*
  * Stops us by the default action of a job stop signal, which the shell or the
- * dumb-init above us expects. was_sent: the signal was sent to us; a SIGCONT
- * that follows it closely must not be lost.
+ * dumb-init above us expects. was_sent: we stop because such a signal was sent
+ * to us; a SIGCONT that follows it closely must not be lost.
  */
 static void suspend(struct supervisor *supervisor,
 		    const struct actions *actions, bool was_sent)
@@ -175,7 +181,8 @@ static void suspend(struct supervisor *supervisor,
 		(void)kill(actions->suspend_group ? 0 : self, signum);
 		delivery_let_act(SIGNALS_BIT(signum));
 	}
-	/* In an orphaned process group that signal does not stop us. */
+	/* A pending SIGCONT continued us, or came before we stopped. Without
+	 * one, our group is orphaned, and the signal did not stop us. */
 	if (!(kernel_pending() & SIGNALS_BIT(SIGCONT)))
 		(void)kill(self, SIGSTOP);
 }
@@ -341,8 +348,9 @@ static void report_end(const struct supervisor *supervisor,
 }
 
 /*
- * Called before COMMAND is reaped: until then its PID, which is also that of
- * its group, cannot be assigned to another process, and may be signaled.
+ * Called before COMMAND is reaped, except by reap_by_wait4: until then its PID,
+ * which is also that of its group, cannot be assigned to another process, and
+ * may be signaled.
  */
 static void handle_exit(struct supervisor *supervisor, const siginfo_t *exited)
 {
@@ -513,9 +521,12 @@ static void check_for_stop(struct supervisor *supervisor)
 	siginfo_t stopped = { .si_pid = 0 };
 
 	if (waitid(P_PID, (id_t)supervisor->command, &stopped,
-		   WSTOPPED | WNOHANG) == 0 &&
-	    stopped.si_pid != 0 && stopped.si_code == CLD_STOPPED &&
-	    !(kernel_pending() & SIGNALS_BIT(SIGCONT))) {
+		   WSTOPPED | WNOHANG) < 0 ||
+	    stopped.si_pid == 0)
+		return;
+	if (stopped.si_code != CLD_STOPPED) {
+		(void)detach_traced(&stopped);
+	} else if (!(kernel_pending() & SIGNALS_BIT(SIGCONT))) {
 		const struct event event = {
 			.kind = EVENT_COMMAND_STOPPED,
 			.signum = stopped.si_status,
@@ -554,9 +565,10 @@ static void finish_start(struct supervisor *supervisor)
 		supervisor->start_tries = 0;
 		return;
 	}
-	if (!spawn_finish(supervisor->start) && supervisor->start_tries > 0)
+	if (supervisor->start_tries == 0)
+		supervisor->start->awaited = true;
+	if (!spawn_finish(supervisor->start))
 		return;
-	supervisor->start->awaited = true;
 	supervisor->oom_kills_before = oom_kills();
 	supervisor->start_tries = 0;
 }
@@ -616,32 +628,47 @@ static enum wakeup wait_for_wakeup(struct supervisor *supervisor,
 	return info->si_signo == SIGCHLD ? WAKEUP_CHILD : WAKEUP_SIGNAL;
 }
 
+/*
+ * Not after each signal, so that to forward one costs two system calls. But the
+ * kernel delivers the lowest number first: a flood of lower ones hides SIGCHLD.
+ */
+static bool must_check_children(const struct supervisor *supervisor)
+{
+	const enum phase phase = supervisor->lifecycle.phase;
+
+	return phase == PHASE_WAITING ||
+	       (phase == PHASE_RUNNING &&
+		(supervisor->must_poll ||
+		 supervisor->signals_in_a_row % SIGNALS_IN_A_ROW_MAX == 0));
+}
+
 /* Waits for an event, handles it, and looks at our children if need be. */
 static void handle_next(struct supervisor *supervisor)
 {
 	siginfo_t info;
-	const enum wakeup wakeup = wait_for_wakeup(supervisor, &info);
 
-	switch (wakeup) {
+	switch (wait_for_wakeup(supervisor, &info)) {
 	case WAKEUP_SIGNAL:
 		spawn_await_exec(supervisor->start, supervisor->command);
 		handle_signal(supervisor, &info);
+		supervisor->signals_in_a_row++;
 		break;
 	case WAKEUP_CHILD:
 		spawn_await_exec(supervisor->start, supervisor->command);
 		reap_named(supervisor, &info);
+		supervisor->signals_in_a_row = 0;
 		break;
 	case WAKEUP_DEADLINE:
 		handle_deadline(supervisor);
+		supervisor->signals_in_a_row = 0;
 		break;
 	case WAKEUP_TIMEOUT:
 		if (supervisor->start_tries > 0)
 			finish_start(supervisor);
+		supervisor->signals_in_a_row = 0;
 		break;
 	}
-	/* To forward a signal costs two system calls: no more than needed. */
-	if (wakeup != WAKEUP_SIGNAL || supervisor->must_poll ||
-	    supervisor->lifecycle.phase == PHASE_WAITING)
+	if (must_check_children(supervisor))
 		check_children(supervisor);
 }
 

@@ -26,12 +26,12 @@ bool terminal_release(void)
 	before = kernel_pending();
 	if (ioctl(STDIN_FILENO, TIOCNOTTY) < 0)
 		return true;
-	/* Once more than needed, for an interrupted call. */
+	/* Two signals, and a third try if one returned EINTR. */
 	for (int i = 0; i < 3; i++)
 		(void)delivery_take(raised & ~before, &own, 0);
 	for (size_t i = 0; i < sizeof(job_stop) / sizeof(job_stop[0]); i++) {
 		if (before & SIGNALS_BIT(job_stop[i]))
-			(void)kill(leader, job_stop[i]);
+			(void)kill(getpid(), job_stop[i]);
 	}
 	return true;
 }

@@ -73,6 +73,16 @@ def test_rewrites_and_delay_count(start, place):
     assert time.monotonic() - begun >= 0.3
 
 
+def test_kill_after_with_another_signal_does_not_end_the_pause(start, place):
+    """A second after SIGKILL a COMMAND that still exists would be given up."""
+    started = start_pause(start, "-P", "-k", "USR1:0", place=place)
+    started.send(signal.SIGUSR1)
+    time.sleep(1.2)
+    assert state(started.pid) in "SR"
+    started.send(signal.SIGTERM)
+    assert started.status() == 0
+
+
 @pytest.mark.parametrize("words", [["-P"], ["--pause", "--"], ["-gP"]], ids=" ".join)
 def test_command_with_pause_is_an_error(run, tmp_path, words):
     result = run(*words, "touch", str(tmp_path / "started"))

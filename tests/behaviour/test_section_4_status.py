@@ -12,7 +12,7 @@ import tempfile
 import pytest
 
 from conftest import (AWAIT_INIT, NAMESPACE, children, state, status_field,
-                      wait_until)
+                      wait_until, waits_for_good)
 # cgroup and inside are fixtures.
 from test_section_5_why import (EATER, EVENTS, cgroup, dumps_core,  # noqa: F401
                                 inside, without_core)
@@ -140,6 +140,23 @@ def test_traced_command_gets_its_signals_and_goes_on(start, helper, mode, place)
     started.popen.stdin.close()
     assert started.status() == 5
     assert DEATH not in stderr_of(started)
+
+
+def test_trace_stop_during_the_look_for_a_job_stop_is_no_hang(start, helper):
+    """Made up: group mode, in which the second waitid(2) looks for a job stop, and a
+    first one that takes its time."""
+    started = start("-g", helper("traced"), "signals", stdin=subprocess.PIPE, before=[
+        "strace", "-qq", "-o", "/dev/null", "-e", "trace=waitid",
+        "-e", "inject=waitid:delay_exit=500000"])
+    command = int(started.expect(rb"ready (\d+)\r?\n")[1])
+    ours, = children(started.pid)
+    wait_until(lambda: waits_for_good(ours), "idleness")
+    os.kill(ours, signal.SIGCHLD)
+    wait_until(lambda: all(state(ours) == "t" for _ in range(100)), "the first waitid")
+    os.kill(command, signal.SIGUSR2)
+    started.expect("got")
+    started.popen.stdin.close()
+    assert started.status() == 5
 
 
 def test_first_signal_of_a_traced_command_may_be_one_that_it_ignores(

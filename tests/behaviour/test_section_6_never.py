@@ -238,6 +238,32 @@ def test_where_there_is_no_clock_no_time_is_up(start, helper, mode):
         started.expect_signals(signum)
 
 
+def test_flood_of_signals_does_not_hide_the_exit_of_command(start, mode):
+    """Made up: each signal that is forwarded is followed by the next. Its number is
+    below that of SIGCHLD, so that the kernel delivers it first."""
+    started = start(*mode, "sh", "-c", "trap '' USR1; echo ready; read line; exit 3",
+                    stdin=subprocess.PIPE, before=[
+                        "strace", "-qq", "-o", "/dev/null", "-e", "trace=kill",
+                        "-e", "inject=kill:signal=SIGUSR1"])
+    started.expect("ready")
+    ours, = children(started.pid)
+    os.kill(ours, signal.SIGUSR1)
+    started.popen.stdin.close()
+    assert started.status() == 3
+
+
+def test_command_does_not_wait_for_ever_for_an_init_that_was_killed(start, mode):
+    """Made up: it is killed while it gives up COMMAND's files."""
+    started = start(*mode, "sh", "-c", "echo ready; exec sleep 60", before=[
+        "strace", "-qq", "-o", "/dev/null", "-e", "trace=chdir",
+        "-e", "inject=chdir:delay_enter=60000000"])
+    command, = wait_until(lambda: [child for each in children(started.pid)
+                                   for child in children(each)], "COMMAND's process")
+    os.kill(int(status_field(command, "PPid")), signal.SIGKILL)
+    started.expect("ready")
+    os.kill(command, signal.SIGKILL)
+
+
 ORPHANS = """
 while read -r count; do
     i=0

@@ -432,7 +432,7 @@ static void check_deadline(const struct options *options,
 	if (watch->ended && watch->killed &&
 	    watch->killing_until == LIFECYCLE_NEVER)
 		watch->killing_until = now + 980 * NUMBERS_MS;
-	if (!watch->ended)
+	if (!watch->ended && options->mode != MODE_PAUSE)
 		watch->killing_until = now + 1000 * NUMBERS_MS;
 	watch->killed = true;
 	watch->grace_until = LIFECYCLE_NEVER;

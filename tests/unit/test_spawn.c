@@ -15,6 +15,8 @@ enum {
 /* The environment, in which the words MY and PARENT stand for PIDs. */
 static char texts[ENTRIES_MAX][64];
 static char *entries[ENTRIES_MAX + 1];
+/* Where the new texts are. */
+static struct start updated;
 
 static void set_environment(const char *const *words)
 {
@@ -42,12 +44,11 @@ static void test_variables_for_our_parent_are_for_us_then(void **state)
 					     "WATCHDOG_PID=@",
 					     "LISTEN_PIDFDID=7",
 					     NULL };
-	struct start start = { .starting = 0 };
 	char listen[64], watchdog[64];
 
 	(void)state;
 	set_environment(words);
-	update_variables(&start);
+	update_variables(&updated);
 	format_text(listen, sizeof(listen), "LISTEN_PID=%d", getpid());
 	format_text(watchdog, sizeof(watchdog), "WATCHDOG_PID=%d", getpid());
 	assert_string_equal(environ[0], "A=1");
@@ -63,11 +64,10 @@ static void test_variables_for_another_process_stay(void **state)
 		"LISTEN_PID=1x", "LISTEN_PIDS=@",    "WATCHDOG_PID=",
 		"XLISTEN_PID=@", "LISTEN_PIDFDID=7", NULL
 	};
-	struct start start = { .starting = 0 };
 
 	(void)state;
 	set_environment(words);
-	update_variables(&start);
+	update_variables(&updated);
 	for (size_t i = 0; i <= 5; i++)
 		assert_ptr_equal(environ[i], i < 5 ? texts[i] : NULL);
 }
@@ -76,11 +76,10 @@ static void test_only_the_first_variable_of_a_name_counts(void **state)
 {
 	static const char *const words[] = { "LISTEN_PID=1x", "LISTEN_PID=@",
 					     NULL };
-	struct start start = { .starting = 0 };
 
 	(void)state;
 	set_environment(words);
-	update_variables(&start);
+	update_variables(&updated);
 	assert_ptr_equal(environ[1], texts[1]);
 }
 
