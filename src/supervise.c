@@ -31,7 +31,7 @@
 enum {
 	FINISH_START_TRIES = SPAWN_PATIENCE_MS / 5,
 	STATUS_OF_KILLED = 128 + SIGKILL, /* of a shell, for its child */
-	SIGNALS_IN_A_ROW_MAX = 64,        /* until we look at our children */
+	SIGNALS_IN_A_ROW_MAX = 1000,      /* until we look at our children */
 	SIGNAL_MASK = 0x7f, /* of the status of a traced process that stops */
 };
 
