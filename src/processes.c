@@ -158,8 +158,12 @@ static void read_children(struct walk *walk, const char *path)
 	ssize_t length;
 	pid_t pid = 0;
 
-	if (file < 0)
-		return; /* the thread has exited */
+	if (file < 0) {
+		/* ENOENT: the thread has exited. Landlock may deny the rest. */
+		if (errno != ENOENT)
+			walk->error = errno;
+		return;
+	}
 	while ((length = read(file, text, sizeof(text))) > 0) {
 		for (ssize_t i = 0; i < length; i++) {
 			if (text[i] >= '0' && text[i] <= '9') {

@@ -76,6 +76,17 @@ static void test_list_of_children_is_read_in_pieces(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+static void test_list_of_children_that_cannot_be_read_is_an_error(void **state)
+{
+	struct walk walk = empty_walk();
+
+	(void)state;
+	read_children(&walk, "/missing/children"); /* of an exited thread */
+	assert_int_equal(walk.error, 0);
+	read_children(&walk, "/etc/passwd/children");
+	assert_int_equal(walk.error, ENOTDIR);
+}
+
 static void test_process_of_the_group_that_is_old_enough_is_spared(void **state)
 {
 	const pid_t self = getpid();
@@ -122,6 +133,8 @@ int main(void)
 		cmocka_unit_test(test_visited_pid_is_not_visited_again),
 		cmocka_unit_test(test_number_that_is_no_pid_is_not_visited),
 		cmocka_unit_test(test_list_of_children_is_read_in_pieces),
+		cmocka_unit_test(
+			test_list_of_children_that_cannot_be_read_is_an_error),
 		cmocka_unit_test(
 			test_process_of_the_group_that_is_old_enough_is_spared),
 		cmocka_unit_test(
