@@ -18,8 +18,9 @@ enum {
 };
 
 /*
- * Tries a file that may be COMMAND's program. Returns 0 to end the search, or
- * an errno. error: that of execve(2), for print_hint.
+ * Tries a file that may be COMMAND's program. Returns ENOENT to go on with the
+ * search, 0 or another errno to end it (search_path). error: that of execve(2),
+ * for print_hint.
  */
 typedef int attempt(const char *path, char **command, int error);
 
@@ -63,7 +64,7 @@ static int exists(const char *path, char **command, int error)
 	return access(path, F_OK) < 0 ? errno : 0;
 }
 
-/* Prints a hint why the file at path did not run, if there is one. */
+/* Prints a hint why the file at path did not run. ENOENT: there is none. */
 static int print_hint(const char *path, char **command, int error)
 {
 	char hint[DIAGNOSE_MAX];

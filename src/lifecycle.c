@@ -74,7 +74,7 @@ static bool command_leads_group(const struct options *options)
 	return options->mode == MODE_SESSION || options->mode == MODE_GROUP;
 }
 
-/* COMMAND has exited or the pause has ended, and lifecycle->status is set. */
+/* COMMAND has exited, or the pause has ended. */
 static struct actions command_exited(struct lifecycle *lifecycle, int64_t now)
 {
 	const struct options *options = lifecycle->options;
@@ -177,12 +177,13 @@ static struct actions forward_signal(struct lifecycle *lifecycle,
 		.outcome = to == 0 ? OUTCOME_DROPPED : OUTCOME_FORWARDED,
 		.give_terminal = running && signum == SIGCONT &&
 				 options->mode == MODE_GROUP,
-		/* A script's background job has another stdin. */
+		/* A script's background job has another stdin, and must not
+		 * take the terminal; but COMMAND gets back what it had. */
 		.stdin_only = !lifecycle->had_terminal,
 		.signum = to,
 		.target = running ? options->target : TARGET_ALL,
-		/* No shell continues the COMMAND of PID 1. With -k SIG, the
-		 * usual stop requests continue it, too. */
+		/* No shell continues the COMMAND of PID 1. With -k SIG only SIG
+		 * is a stop request, but COMMAND must get the usual ones. */
 		.wake = running && lifecycle->is_pid_1 && lifecycle->stopped &&
 			to != 0 &&
 			(is_stop_request(lifecycle, signum, to) ||
@@ -298,11 +299,11 @@ static int map_status(const struct options *options, int status)
 	return (uint8_t)(status + options->status_change[status]);
 }
 
-static int exit_status(const struct options *options, const struct event *event)
+void lifecycle_set_status(struct lifecycle *lifecycle, int cause, int status)
 {
-	return map_status(options, event->cause == CLD_EXITED
-					   ? event->status
-					   : STATUS_SIGNALED + event->status);
+	if (cause != CLD_EXITED)
+		status += STATUS_SIGNALED;
+	lifecycle->status = map_status(lifecycle->options, status);
 }
 
 /*
@@ -357,7 +358,6 @@ struct actions lifecycle_step(struct lifecycle *lifecycle,
 	case EVENT_COMMAND_STOPPED:
 		return command_stopped(lifecycle, event);
 	case EVENT_COMMAND_EXITED:
-		lifecycle->status = exit_status(lifecycle->options, event);
 		return command_exited(lifecycle, now);
 	case EVENT_EXEC_FAILED:
 		lifecycle->status = event->status;

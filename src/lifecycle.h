@@ -42,7 +42,7 @@ struct event {
 	enum {
 		EVENT_SIGNAL,          /* signum arrived; not SIGCHLD */
 		EVENT_COMMAND_STOPPED, /* by signum */
-		EVENT_COMMAND_EXITED,  /* cause and status say how */
+		EVENT_COMMAND_EXITED,  /* see lifecycle_set_status */
 		EVENT_EXEC_FAILED,     /* COMMAND's; exit with status */
 		EVENT_ALL_EXITED,      /* COMMAND and all other processes */
 		EVENT_DEADLINE,        /* lifecycle_deadline has passed */
@@ -54,8 +54,7 @@ struct event {
 	bool caught;
 	/* Of the terminal, for a job stop signal in group mode. */
 	enum terminal_owner owner;
-	int cause;  /* CLD_EXITED, CLD_KILLED or CLD_DUMPED, waitid(2) */
-	int status; /* the exit status, or the signal that killed COMMAND */
+	int status; /* of EVENT_EXEC_FAILED */
 };
 
 /* The effect of an event, for the messages and for the delayed signal. */
@@ -103,5 +102,11 @@ int64_t lifecycle_deadline(const struct lifecycle *lifecycle);
 /* Takes an event that happens at time now (ns) and returns its actions. */
 struct actions lifecycle_step(struct lifecycle *lifecycle,
 			      const struct event *event, int64_t now);
+
+/*
+ * Sets COMMAND's status, after EVENT_COMMAND_EXITED. cause: CLD_EXITED,
+ * CLD_KILLED or CLD_DUMPED; status: the exit status, or the signal (waitid(2)).
+ */
+void lifecycle_set_status(struct lifecycle *lifecycle, int cause, int status);
 
 #endif

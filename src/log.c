@@ -118,8 +118,9 @@ static bool write_line(int file, const char *line, size_t length)
  */
 static bool write_reopened(const char *line, size_t length)
 {
-	const int file = open("/proc/self/fd/2",
-			      O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	const int file =
+		open("/proc/self/fd/2",
+		     O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
 	if (file < 0)
 		return false;

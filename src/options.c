@@ -615,5 +615,6 @@ int options_parse(struct options *options, int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	options->command = parser.next;
+	options->program = *parser.next;
 	return OPTIONS_RUN;
 }

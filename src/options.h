@@ -45,9 +45,10 @@ struct options {
 	uint8_t status_change[STATUSES];
 	/*
 	 * COMMAND, its arguments, and NULL; NULL alone in MODE_PAUSE.
-	 * command[-1] is an earlier word of argv, free to be overwritten.
+	 * command[-1] is an earlier word of argv, for execute to overwrite.
 	 */
 	char **command;
+	const char *program; /* command[0], which execute may overwrite */
 };
 
 enum {

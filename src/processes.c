@@ -247,10 +247,11 @@ static void list_children(struct walk *walk, pid_t parent)
 static void signal_process(struct walk *walk, int process, pid_t pid,
 			   int signum)
 {
-	const int result = process < 0 ? kill(pid, signum)
-				       : kernel_pidfd_signal(process, signum);
+	int result = process < 0 ? -1 : kernel_pidfd_signal(process, signum);
 
-	/* ESRCH: it has exited. */
+	/* seccomp(2) may forbid pidfds alone. ESRCH: the process has exited. */
+	if (process < 0 || (result < 0 && errno != ESRCH))
+		result = kill(pid, signum);
 	if (result < 0 && errno != ESRCH)
 		walk->error = errno;
 }

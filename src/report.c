@@ -20,11 +20,6 @@ static const char *const modes[] = {
 	[MODE_SINGLE_CHILD] = "single-child mode",
 };
 
-static const char *program(const struct options *options)
-{
-	return options->command[0];
-}
-
 /* Fills text, at most size bytes. Returns its length. */
 static size_t format_target(char *text, size_t size,
 			    const struct options *options, pid_t command,
@@ -35,7 +30,7 @@ static size_t format_target(char *text, size_t size,
 	return format_text(text, size, "%s%s (PID %d)",
 			   target == TARGET_GROUP ? "the process group of "
 						  : "",
-			   program(options), command);
+			   options->program, command);
 }
 
 void report_start(const struct options *options, pid_t command)
@@ -43,7 +38,7 @@ void report_start(const struct options *options, pid_t command)
 	if (options->mode == MODE_PAUSE)
 		log_verbose("waiting for SIGTERM or SIGINT (--pause)");
 	else
-		log_verbose("started %s as PID %d (%s)", program(options),
+		log_verbose("started %s as PID %d (%s)", options->program,
 			    command, modes[options->mode]);
 }
 
@@ -170,7 +165,7 @@ void report_survivors(const struct options *options, pid_t command, bool failed)
 	if (command != 0)
 		log_warning("%s (PID %d) still exists a second after SIGKILL; "
 			    "exiting anyway",
-			    program(options), command);
+			    options->program, command);
 	else if (failed)
 		log_warning("some processes could not be killed; exiting "
 			    "anyway");
@@ -198,7 +193,7 @@ static struct ending format_ending(const siginfo_t *exited)
 
 void report_exit(const struct options *options, const siginfo_t *exited)
 {
-	log_verbose("%s (PID %d) %s", program(options), exited->si_pid,
+	log_verbose("%s (PID %d) %s", options->program, exited->si_pid,
 		    format_ending(exited).text);
 }
 
@@ -219,7 +214,7 @@ void report_unexpected_kill(const struct options *options,
 			    const siginfo_t *exited, int oom_kills)
 {
 	log_reason(LOG_WARNING, "%s (PID %d) %s%s, not sent by dumb-init%s",
-		   program(options), exited->si_pid, format_ending(exited).text,
+		   options->program, exited->si_pid, format_ending(exited).text,
 		   exited->si_code == CLD_DUMPED ? " (core dumped)" : "",
 		   guess(exited->si_status, oom_kills));
 }
@@ -229,7 +224,7 @@ void report_oom_of_child(const struct options *options, const siginfo_t *exited)
 	log_reason(LOG_WARNING,
 		   "%s (PID %d) %s, and its cgroup recorded an OOM kill: one "
 		   "of its children was probably killed",
-		   program(options), exited->si_pid,
+		   options->program, exited->si_pid,
 		   format_ending(exited).text);
 }
 
@@ -266,7 +261,7 @@ void report_usage(const struct options *options, const struct rusage *usage)
 	if (!log_prints(LOG_VERBOSE))
 		return;
 	log_verbose("%s used %s s user, %s s system, %d KiB peak memory",
-		    program(options), format_seconds(&usage->ru_utime).text,
+		    options->program, format_seconds(&usage->ru_utime).text,
 		    format_seconds(&usage->ru_stime).text,
 		    (int)usage->ru_maxrss);
 }

@@ -1,6 +1,6 @@
 /*
- * The messages that are printed while COMMAND runs. They name COMMAND by its
- * program, options->command[0], and its PID, command.
+ * The messages that are printed while COMMAND runs. They name COMMAND by
+ * options->program and by its PID, command.
  */
 #ifndef REPORT_H
 #define REPORT_H

@@ -257,12 +257,12 @@ pid_t spawn(struct start *start, const struct options *options,
 	pid = start_process(start);
 	if (pid < 0) {
 		log_reason(LOG_ERROR, "cannot create a process for '%s': %s",
-			   options->command[0], errors_text(errno));
+			   options->program, errors_text(errno));
 		return SPAWN_FAILED;
 	}
 	give_up_files();
-	/* A signal that is sent to our group later reaches COMMAND's process
-	 * as well: that discards and notes it, or has executed COMMAND. */
+	/* A signal to our group after this call reaches COMMAND's process, too:
+	 * it discards and notes the signal, or is COMMAND already. */
 	if (options->mode == MODE_SINGLE_CHILD && start->released != RELEASED)
 		start->missed |= kernel_pending();
 	release(start);

@@ -55,9 +55,11 @@ struct start {
  * start->failed and exits with 127 (not found) or 126.
  *
  * The two processes share errno until exec. After the release the parent makes
- * no call that fails, except rt_sigtimedwait(2), with EAGAIN or EINTR.
+ * no call that fails, except rt_sigtimedwait(2), with EAGAIN or EINTR; unless
+ * the exec takes longer than SPAWN_PATIENCE_MS.
  *
- * Modifies options->command[-1] and the environment.
+ * Modifies the environment, and options->command from -1 to 0: after exec
+ * command[0] may be invalid.
  */
 pid_t spawn(struct start *start, const struct options *options,
 	    const struct inherited *inherited);

@@ -31,7 +31,8 @@
 enum {
 	FINISH_START_TRIES = SPAWN_PATIENCE_MS / 5,
 	STATUS_OF_KILLED = 128 + SIGKILL, /* of a shell, for its child */
-	SIGNALS_IN_A_ROW_MAX = 1000,      /* until we look at our children */
+	IN_A_ROW_MAX =
+		1000,       /* signals, or children, before we look at others */
 	SIGNAL_MASK = 0x7f, /* of the status of a traced process that stops */
 };
 
@@ -181,8 +182,8 @@ static void suspend(struct supervisor *supervisor,
 		(void)kill(actions->suspend_group ? 0 : self, signum);
 		delivery_let_act(SIGNALS_BIT(signum));
 	}
-	/* A pending SIGCONT continued us, or came before we stopped. Without
-	 * one, our group is orphaned, and the signal did not stop us. */
+	/* If no SIGCONT is pending, none has continued us: the signal did not
+	 * stop us, because our group is orphaned. SIGSTOP does. */
 	if (!(kernel_pending() & SIGNALS_BIT(SIGCONT)))
 		(void)kill(self, SIGSTOP);
 }
@@ -216,35 +217,51 @@ static void take_terminal(const struct supervisor *supervisor)
 		terminal_switch(supervisor->command, getpgrp());
 }
 
+/* Lets lifecycle decide about an event. Sets info to the delayed signal's if
+ * the decision is about that. */
+static struct actions decide(struct supervisor *supervisor,
+			     const struct event *event, const siginfo_t **info)
+{
+	struct lifecycle *lifecycle = &supervisor->lifecycle;
+	const struct actions actions = lifecycle_step(
+		lifecycle, event, time_of(event, lifecycle->options));
+
+	if (*info && actions.outcome == OUTCOME_DELAYED)
+		supervisor->delayed = **info;
+	if (actions.delay_ended)
+		*info = &supervisor->delayed;
+	if (event->reached_command)
+		supervisor->sent |= SIGNALS_BIT(event->signum);
+	return actions;
+}
+
+static void carry_out(struct supervisor *supervisor, const struct event *event,
+		      const struct actions *actions, const siginfo_t *info)
+{
+	if (actions->outcome == OUTCOME_GAVE_UP)
+		report_survivors(supervisor->lifecycle.options,
+				 supervisor->command, supervisor->kill_failed);
+	if (actions->give_terminal)
+		give_terminal(supervisor, actions->stdin_only);
+	/* Before SIGTERM is sent: its receivers may expect ^C to work. */
+	if (actions->take_terminal)
+		take_terminal(supervisor);
+	if (actions->signum != 0)
+		send_signal(supervisor, actions, info);
+	if (actions->suspend != 0)
+		suspend(supervisor, actions,
+			event->kind != EVENT_COMMAND_STOPPED);
+}
+
 /* info: of the signal that the event is about; NULL if it is about none. */
 static void handle(struct supervisor *supervisor, const struct event *event,
 		   const siginfo_t *info)
 {
-	struct lifecycle *lifecycle = &supervisor->lifecycle;
-	const struct options *options = lifecycle->options;
-	const struct actions actions =
-		lifecycle_step(lifecycle, event, time_of(event, options));
+	const struct actions actions = decide(supervisor, event, &info);
 
-	if (info && actions.outcome == OUTCOME_DELAYED)
-		supervisor->delayed = *info;
-	if (actions.delay_ended)
-		info = &supervisor->delayed;
-	if (event->reached_command)
-		supervisor->sent |= SIGNALS_BIT(event->signum);
-	report_outcome(options, supervisor->command, &actions, info);
-	if (actions.outcome == OUTCOME_GAVE_UP)
-		report_survivors(options, supervisor->command,
-				 supervisor->kill_failed);
-	if (actions.give_terminal)
-		give_terminal(supervisor, actions.stdin_only);
-	/* Before SIGTERM is sent: its receivers may expect ^C to work. */
-	if (actions.take_terminal)
-		take_terminal(supervisor);
-	if (actions.signum != 0)
-		send_signal(supervisor, &actions, info);
-	if (actions.suspend != 0)
-		suspend(supervisor, &actions,
-			event->kind != EVENT_COMMAND_STOPPED);
+	report_outcome(supervisor->lifecycle.options, supervisor->command,
+		       &actions, info);
+	carry_out(supervisor, event, &actions, info);
 }
 
 /*
@@ -258,17 +275,16 @@ static bool has_reached_command(struct supervisor *supervisor,
 {
 	const signals_set hangup = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGCONT);
 	const signals_set signal = SIGNALS_BIT(info->si_signo);
+	const bool missed = (supervisor->start->missed & signal) != 0;
 
-	if (info->si_code != SI_KERNEL || !(signal & SIGNALS_TERMINAL) ||
+	supervisor->start->missed &= ~signal;
+	if (missed || info->si_code != SI_KERNEL ||
+	    !(signal & SIGNALS_TERMINAL) ||
 	    supervisor->lifecycle.options->mode != MODE_SINGLE_CHILD ||
 	    supervisor->lifecycle.phase != PHASE_RUNNING)
 		return false;
 	if ((signal & hangup) && getsid(0) == getpid())
 		return false;
-	if (supervisor->start->missed & signal) {
-		supervisor->start->missed &= ~signal;
-		return false;
-	}
 	return getpgid(supervisor->command) == getpgrp();
 }
 
@@ -316,26 +332,28 @@ static void handle_deadline(struct supervisor *supervisor)
  * terminal, which does not reach us if COMMAND has its own group; or it is
  * SIGPIPE, the usual end of the first program of a pipeline.
  */
-static bool is_expected(const struct supervisor *supervisor, int signum)
+static bool is_expected(signals_set sent, int signum)
 {
 	const signals_set keys = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGINT) |
 				 SIGNALS_BIT(SIGQUIT);
 	const signals_set signal = SIGNALS_BIT(signum);
 
-	return signum == SIGPIPE ||
-	       (signal & (supervisor->sent | kernel_pending())) ||
+	return signum == SIGPIPE || (signal & (sent | kernel_pending())) ||
 	       ((signal & keys) && isatty(STDIN_FILENO));
 }
 
-/* Prints one line about COMMAND's exit: the reason for a failure, if any. */
+/*
+ * Prints one line about COMMAND's exit: the reason for a failure, if any. sent:
+ * the signals that we had sent to COMMAND.
+ */
 static void report_end(const struct supervisor *supervisor,
-		       const siginfo_t *exited)
+		       const siginfo_t *exited, signals_set sent)
 {
 	const struct options *options = supervisor->lifecycle.options;
 	const bool killed = exited->si_code != CLD_EXITED;
 	const int before = supervisor->oom_kills_before;
 
-	if (killed && !is_expected(supervisor, exited->si_status))
+	if (killed && !is_expected(sent, exited->si_status))
 		report_unexpected_kill(options, exited,
 				       exited->si_status == SIGKILL
 					       ? oom_kills_since(before)
@@ -345,27 +363,6 @@ static void report_end(const struct supervisor *supervisor,
 		report_oom_of_child(options, exited);
 	else
 		report_exit(options, exited);
-}
-
-/*
- * Called before COMMAND is reaped, except by reap_by_wait4: until then its PID,
- * which is also that of its group, cannot be assigned to another process, and
- * may be signaled.
- */
-static void handle_exit(struct supervisor *supervisor, const siginfo_t *exited)
-{
-	const struct event event = {
-		.kind = supervisor->start->failed ? EVENT_EXEC_FAILED
-						  : EVENT_COMMAND_EXITED,
-		.cause = exited->si_code,
-		.status = exited->si_status,
-	};
-
-	if (event.kind == EVENT_COMMAND_EXITED)
-		report_end(supervisor, exited);
-	handle(supervisor, &event, NULL);
-	supervisor->command = 0;
-	supervisor->start_tries = 0;
 }
 
 static bool is_exit(int cause)
@@ -434,34 +431,85 @@ static void handle_waited(struct supervisor *supervisor, const siginfo_t *child)
 }
 
 /*
+ * Reaps a dead child. Sets exited to its cause and status; and usage, unless it
+ * is NULL or seccomp(2) forbids wait4.
+ */
+static bool reap(pid_t pid, siginfo_t *exited, struct rusage *usage)
+{
+	int wstatus;
+
+	if (wait4(pid, &wstatus, WNOHANG | __WALL, usage) > 0) {
+		*exited = from_wstatus(pid, wstatus);
+		return true;
+	}
+	exited->si_pid = 0;
+	return waitid(P_PID, (id_t)pid, exited, WEXITED | WNOHANG | __WALL) ==
+		       0 &&
+	       exited->si_pid != 0;
+}
+
+/*
+ * Handles COMMAND's exit. Until COMMAND is reaped, its PID, which is also that
+ * of its group, cannot be assigned to another process and may be signaled. But
+ * only the wait that reaps it returns the status of the process on all kernels:
+ * before Linux 5.17 (5.10 was tested) waitid with WNOWAIT returns that of the
+ * first thread. reaped: by reap_by_wait4. Returns whether COMMAND is reaped.
+ */
+static bool reap_command(struct supervisor *supervisor, const siginfo_t *child,
+			 bool reaped)
+{
+	const struct options *options = supervisor->lifecycle.options;
+	const pid_t command = supervisor->command;
+	const signals_set sent = supervisor->sent;
+	const bool failed = supervisor->start->failed;
+	const struct event event = {
+		.kind = failed ? EVENT_EXEC_FAILED : EVENT_COMMAND_EXITED,
+		.status = child->si_status,
+	};
+	const siginfo_t *info = NULL;
+	const struct actions actions = decide(supervisor, &event, &info);
+	struct rusage usage = { .ru_maxrss = 0 };
+	siginfo_t exited = *child;
+
+	carry_out(supervisor, &event, &actions, NULL);
+	supervisor->command = 0;
+	supervisor->start_tries = 0;
+	if (!reaped)
+		reaped = reap(child->si_pid, &exited, &usage);
+	if (failed)
+		return reaped;
+	lifecycle_set_status(&supervisor->lifecycle, exited.si_code,
+			     exited.si_status);
+	report_end(supervisor, &exited, sent);
+	report_outcome(options, command, &actions, NULL);
+	report_usage(options, &usage);
+	return reaped;
+}
+
+/*
  * Reaps the child that waitid(2) has found, or lets it continue if it is
  * traced. Returns whether waitid cannot find it again. __WALL: our children may
  * come from any kind of clone(2).
  */
 static bool reap_found(struct supervisor *supervisor, const siginfo_t *child)
 {
-	const struct options *options = supervisor->lifecycle.options;
-	const bool is_command = child->si_pid == supervisor->command;
-	struct rusage usage;
+	siginfo_t exited;
 
 	if (!is_exit(child->si_code))
 		return detach_traced(child) || forget_stop(child->si_pid);
-	if (is_command)
-		handle_exit(supervisor, child);
-	if (wait4(child->si_pid, NULL, WNOHANG | __WALL,
-		  is_command ? &usage : NULL) <= 0)
+	if (child->si_pid == supervisor->command)
+		return reap_command(supervisor, child, false);
+	if (!reap(child->si_pid, &exited, NULL))
 		return false;
-	if (!is_command)
-		report_orphan(options, child);
-	else if (!supervisor->start->failed)
-		report_usage(options, &usage);
+	report_orphan(supervisor->lifecycle.options, &exited);
 	return true;
 }
 
 /*
- * Reaps the orphan that a SIGCHLD names, without a waitid call. Only the PID
- * counts: cause and status in a SIGCHLD are those of the process's first
- * thread, which may have exited otherwise than the process (docs/design.md).
+ * Reaps the orphan that a SIGCHLD names. If it was the only one, this saves a
+ * waitid call to find it. Only the PID counts: cause and status in a SIGCHLD
+ * are those of the process's first thread, which may have exited otherwise than
+ * the process (docs/design.md).
  */
 static void reap_named(struct supervisor *supervisor, const siginfo_t *info)
 {
@@ -485,7 +533,7 @@ static bool reap_by_wait4(struct supervisor *supervisor)
 		const siginfo_t child = from_wstatus(pid, wstatus);
 
 		if (pid == supervisor->command && is_exit(child.si_code))
-			handle_exit(supervisor, &child);
+			(void)reap_command(supervisor, &child, true);
 		else
 			handle_waited(supervisor, &child);
 	}
@@ -494,28 +542,33 @@ static bool reap_by_wait4(struct supervisor *supervisor)
 
 /*
  * Reaps all dead children: SIGCHLD does not queue, so one may stand for many.
- * Returns whether a child remains. WNOWAIT: COMMAND's exit is handled before it
- * is reaped. If a call fails (seccomp(2)) we must poll.
+ * Returns whether a child remains. WNOWAIT: see reap_command. If a call fails
+ * (seccomp(2)), or there are too many for one round, we must look again: the
+ * SIGCHLD of the others may have been taken.
  */
 static bool reap_all(struct supervisor *supervisor)
 {
 	const int flags = WEXITED | WNOHANG | WNOWAIT | __WALL;
 	siginfo_t child;
+	int found = 0;
 
 	do {
 		child.si_pid = 0;
 		if (waitid(P_ALL, 0, &child, flags) < 0) {
+			/* ECHILD while COMMAND is not reaped is a filter's. */
 			supervisor->must_poll =
 				errno != ECHILD || supervisor->command != 0;
 			return supervisor->must_poll &&
 			       reap_by_wait4(supervisor);
 		}
-	} while (child.si_pid != 0 && reap_found(supervisor, &child));
+	} while (child.si_pid != 0 && reap_found(supervisor, &child) &&
+		 ++found < IN_A_ROW_MAX);
 	supervisor->must_poll = child.si_pid != 0;
 	return true;
 }
 
-/* In group mode. A pending SIGCONT means that COMMAND has continued. */
+/* In group mode. A pending SIGCONT will continue COMMAND when it is forwarded.
+ */
 static void check_for_stop(struct supervisor *supervisor)
 {
 	siginfo_t stopped = { .si_pid = 0 };
@@ -629,8 +682,9 @@ static enum wakeup wait_for_wakeup(struct supervisor *supervisor,
 }
 
 /*
- * Not after each signal, so that to forward one costs two system calls. But the
- * kernel delivers the lowest number first: a flood of lower ones hides SIGCHLD.
+ * After each wake-up that is not a signal to forward: then the count is 0. And
+ * in a long row of signals: the kernel delivers the lowest number first, so a
+ * flood of these would hide SIGCHLD. A single signal costs two system calls.
  */
 static bool must_check_children(const struct supervisor *supervisor)
 {
@@ -639,7 +693,7 @@ static bool must_check_children(const struct supervisor *supervisor)
 	return phase == PHASE_WAITING ||
 	       (phase == PHASE_RUNNING &&
 		(supervisor->must_poll ||
-		 supervisor->signals_in_a_row % SIGNALS_IN_A_ROW_MAX == 0));
+		 supervisor->signals_in_a_row % IN_A_ROW_MAX == 0));
 }
 
 /* Waits for an event, handles it, and looks at our children if need be. */
@@ -654,6 +708,7 @@ static void handle_next(struct supervisor *supervisor)
 		supervisor->signals_in_a_row++;
 		break;
 	case WAKEUP_CHILD:
+		/* It may be about a stop of COMMAND's process before exec. */
 		spawn_await_exec(supervisor->start, supervisor->command);
 		reap_named(supervisor, &info);
 		supervisor->signals_in_a_row = 0;

@@ -17,7 +17,7 @@ import pytest
 
 import cgroups
 from conftest import (AWAIT_INIT, NAMESPACE, children, patience, state, status_field,
-                      wait_until)
+                      wait_until, waits_for_good)
 
 # None of it depends on the C library.
 pytestmark = pytest.mark.slow
@@ -305,6 +305,19 @@ def test_failure_that_is_not_the_files_gets_no_hint(run, tmp_path, error, reason
             "-e", f"inject=execve:error={error}"])
         assert result.stderr == said(f"cannot execute '{name}': {reason}")
         assert result.returncode == 126
+
+
+def test_script_without_an_interpreter_line_is_named_as_it_was_given(start, tmp_path):
+    """The shell gets the path at which PATH has it."""
+    program(tmp_path / "script-7", "echo ready\nexec sleep 60\n")
+    started = start("-v", "script-7", stderr=subprocess.PIPE,
+                    env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    started.expect("ready")
+    wait_until(lambda: waits_for_good(started.pid), "the end of the start")
+    started.send(signal.SIGTERM)
+    assert started.status() == 143
+    lines = started.popen.stderr.read().decode().splitlines()
+    assert len(lines) == 5 and all(" script-7 " in line for line in lines)
 
 
 # COMMAND died

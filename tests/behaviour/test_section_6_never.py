@@ -105,6 +105,34 @@ def failing(call, *options, when="1+", error="EPERM", trace="/dev/null"):
 
 
 @pytest.mark.usefixtures("unsanitized")
+def test_without_wait4_all_are_reaped(run, mode):
+    """Made up. No zombie is found again and again."""
+    result = run(*mode, "-W", "sh", "-c", "(true &); exit 3", before=failing("wait4"))
+    assert result.returncode == 3
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_without_pidfds_that_send_signals_go_to_all(start, helper, mode):
+    """Made up: they can be opened and not used."""
+    started = start(*mode, "-a", helper("reporter"),
+                    before=failing("pidfd_send_signal"))
+    started.expect("ready")
+    ours, = children(started.pid)
+    os.kill(ours, signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_without_lseek_a_file_on_stderr_is_not_overwritten(run, tmp_path):
+    path = tmp_path / "errors"
+    path.write_text("before\n" * 100)
+    run("--nonsense", before=["sh", "-c", f'exec "$@" 2>>{path}', "sh",
+                             *failing("lseek")])
+    text = path.read_text()
+    assert text.startswith("before\n" * 100 + "[dumb-init] ")
+
+
+@pytest.mark.usefixtures("unsanitized")
 def test_where_no_room_is_left_in_the_queue_signals_are_passed_on(start, helper, mode):
     """We may not ask how much there is."""
     started = start(*mode, helper("reporter"), before=failing("prlimit64"))

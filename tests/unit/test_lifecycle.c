@@ -111,12 +111,10 @@ static void test_end_of_command_is_our_end_with_its_status(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct options options = defaults(rows[i].mode);
 		struct lifecycle lifecycle = lifecycle_start(&options);
-		const struct event event = {
-			.kind = EVENT_COMMAND_EXITED,
-			.cause = rows[i].cause,
-			.status = rows[i].status,
-		};
+		const struct event event = { .kind = EVENT_COMMAND_EXITED };
 		struct actions actions = lifecycle_step(&lifecycle, &event, 0);
+
+		lifecycle_set_status(&lifecycle, rows[i].cause, rows[i].status);
 
 		assert_int_equal(lifecycle.phase, PHASE_OVER);
 		assert_int_equal(lifecycle.status, rows[i].expected);
@@ -131,10 +129,7 @@ static void test_end_of_command_is_our_end_with_its_status(void **state)
 static void test_sigterm_at_the_end_is_sigterm(void **state)
 {
 	struct options options = defaults(MODE_SESSION);
-	const struct event event = {
-		.kind = EVENT_COMMAND_EXITED,
-		.cause = CLD_EXITED,
-	};
+	const struct event event = { .kind = EVENT_COMMAND_EXITED };
 	struct lifecycle lifecycle = lifecycle_start(&options);
 
 	(void)state;

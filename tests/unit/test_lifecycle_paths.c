@@ -64,43 +64,33 @@ struct step {
 		DUE,
 		PASS
 	} when;
+	int cause, status; /* of COMMAND's exit, waitid(2) */
 };
 
+/* clang-format off */
+#define STEP(text, happens, ...)                                               \
+	{                                                                      \
+		.name = (text), .event = { __VA_ARGS__ }, .when = (happens)    \
+	}
 #define SIGNAL(number)                                                         \
-	{                                                                      \
-#number, { .kind = EVENT_SIGNAL, .signum = (number) }, ALWAYS  \
-	}
+	STEP(#number, ALWAYS, .kind = EVENT_SIGNAL, .signum = (number))
 #define REACHED(number)                                                        \
-	{                                                                      \
-#number " from the terminal", { .kind = EVENT_SIGNAL,          \
-						.signum = (number),            \
-						.reached_command = true },     \
-						IN_SINGLE_CHILD                \
-	}
+	STEP(#number " from the terminal", IN_SINGLE_CHILD,                    \
+	     .kind = EVENT_SIGNAL, .signum = (number), .reached_command = true)
 #define FORWARDED_STOP(number, where)                                          \
-	{                                                                      \
-#number " with the terminal in " #where,                       \
-			{ .kind = EVENT_SIGNAL,                                \
-			  .signum = (number),                                  \
-			  .owner = (where) },                                  \
-			  STOP_IN_GROUP                                        \
-	}
+	STEP(#number " with the terminal in " #where, STOP_IN_GROUP,           \
+	     .kind = EVENT_SIGNAL, .signum = (number), .owner = (where))
 #define STOPPED(number, where)                                                 \
+	STEP("COMMAND stopped by " #number " in " #where, IN_GROUP,            \
+	     .kind = EVENT_COMMAND_STOPPED, .signum = (number),                \
+	     .owner = (where))
+#define EXITED(how, number)                                                    \
 	{                                                                      \
-		"COMMAND stopped by " #number " in " #where,                   \
-			{ .kind = EVENT_COMMAND_STOPPED,                       \
-			  .signum = (number),                                  \
-			  .owner = (where) },                                  \
-			IN_GROUP                                               \
+		.name = "COMMAND exited, " #how " " #number,                   \
+		.event = { .kind = EVENT_COMMAND_EXITED }, .when = RUNNING,    \
+		.cause = (how), .status = (number)                             \
 	}
-#define ENDED(how, number)                                                     \
-	{                                                                      \
-		"COMMAND ended, " #how " " #number,                            \
-			{ .kind = EVENT_COMMAND_EXITED,                        \
-			  .cause = (how),                                      \
-			  .status = (number) },                                \
-			RUNNING                                                \
-	}
+/* clang-format on */
 
 static const struct step steps[] = {
 	SIGNAL(SIGTERM),
@@ -110,9 +100,8 @@ static const struct step steps[] = {
 	SIGNAL(SIGCONT),
 	FORWARDED_STOP(SIGTSTP, TERMINAL_COMMANDS),
 	FORWARDED_STOP(SIGTSTP, TERMINAL_OURS),
-	{ "SIGTSTP, which COMMAND handles",
-	  { .kind = EVENT_SIGNAL, .signum = SIGTSTP, .caught = true },
-	  CAUGHT },
+	STEP("SIGTSTP, which COMMAND handles", CAUGHT, .kind = EVENT_SIGNAL,
+	     .signum = SIGTSTP, .caught = true),
 	REACHED(SIGTERM),
 	REACHED(SIGTSTP),
 	STOPPED(SIGTSTP, TERMINAL_NONE),
@@ -122,12 +111,12 @@ static const struct step steps[] = {
 	STOPPED(SIGSTOP, TERMINAL_OURS),
 	STOPPED(SIGSTOP, TERMINAL_COMMANDS),
 	STOPPED(SIGSTOP, TERMINAL_OTHER),
-	ENDED(CLD_EXITED, 3),
-	ENDED(CLD_KILLED, SIGTERM),
-	{ "nothing is left", { .kind = EVENT_ALL_EXITED }, LEFT },
-	{ "a deadline", { .kind = EVENT_DEADLINE }, DUE },
-	/* Nothing; a deadline may come a little late. */
-	{ "time passes", { .kind = EVENT_DEADLINE }, PASS },
+	EXITED(CLD_EXITED, 3),
+	EXITED(CLD_KILLED, SIGTERM),
+	STEP("all have exited", LEFT, .kind = EVENT_ALL_EXITED),
+	STEP("a deadline", DUE, .kind = EVENT_DEADLINE),
+	/* No event; a deadline may be handled a little late. */
+	STEP("time passes", PASS, .kind = EVENT_DEADLINE),
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
@@ -371,23 +360,22 @@ static void check_stopped(const struct event *event,
 		watch->lent = called || lent;
 }
 
-static int expected_status(const struct event *event)
+static int expected_status(const struct step *step)
 {
-	int status = event->cause == CLD_EXITED ? event->status
-						: 128 + event->status;
+	int status =
+		step->cause == CLD_EXITED ? step->status : 128 + step->status;
 
 	return status == 143 ? 9 : status == 3 ? 0 : status;
 }
 
-static void check_ended(const struct options *options,
-			const struct event *event,
+static void check_ended(const struct options *options, const struct step *step,
 			const struct actions *actions, const struct path *after,
 			struct watch *watch)
 {
 	require(!actions->suspend && !actions->delay_ended);
 	require(actions->outcome ==
 		(actions->signum == 0 ? OUTCOME_NONE : OUTCOME_TERMINATE));
-	check_end(options, expected_status(event), actions, after, watch);
+	check_end(options, expected_status(step), actions, after, watch);
 }
 
 static void check_deadline(const struct options *options,
@@ -456,7 +444,7 @@ static void check(const struct step *step, const struct actions *actions,
 		check_stopped(&step->event, actions, path, watch);
 		break;
 	case EVENT_COMMAND_EXITED:
-		check_ended(options, &step->event, actions, path, watch);
+		check_ended(options, step, actions, path, watch);
 		break;
 	case EVENT_EXEC_FAILED: /* test_lifecycle.c */
 	case EVENT_ALL_EXITED:
@@ -519,6 +507,9 @@ static bool go(const struct step *step, struct path *path)
 		path->now = deadline > path->now ? deadline : path->now;
 	}
 	actions = lifecycle_step(&path->lifecycle, &step->event, path->now);
+	if (step->event.kind == EVENT_COMMAND_EXITED)
+		lifecycle_set_status(&path->lifecycle, step->cause,
+				     step->status);
 	check(step, &actions, path);
 	return path->lifecycle.phase != PHASE_OVER;
 }

@@ -25,7 +25,7 @@ enum {
 static int ends[2], err;
 
 static char *command[] = { (char *)"server", (char *)"--port", NULL };
-static struct options options = { .command = command };
+static struct options options = { .command = command, .program = "server" };
 
 static void begin(enum log_level level)
 {
@@ -156,8 +156,7 @@ static void test_long_program_name_is_cut(void **state)
 					 .target = TARGET_GROUP };
 	const siginfo_t info = { .si_signo = SIGTERM, .si_code = SI_KERNEL };
 	char name[1000];
-	char *long_command[] = { name, NULL };
-	const struct options of_long = { .command = long_command };
+	const struct options of_long = { .program = name };
 	char line[LOG_LINE_MAX];
 
 	(void)state;
@@ -190,7 +189,7 @@ static void test_start_names_the_mode(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct options in_mode = { .mode = rows[i].mode,
-						 .command = command };
+						 .program = "server" };
 
 		begin(LOG_VERBOSE);
 		report_start(&in_mode, COMMAND);
@@ -446,7 +445,7 @@ static void test_orphan_is_a_warning_with_warn_on_reap(void **state)
 		for (int level = LOG_ERROR; level <= LOG_VERBOSE; level++) {
 			for (int warn = 0; warn < 2; warn++) {
 				const struct options with = {
-					.command = command,
+					.program = "server",
 					.warn_on_reap = warn != 0,
 				};
 				const int lowest =

@@ -84,7 +84,7 @@ static void test_clock_is_read_only_for_options_with_a_time(void **state)
 {
 	static const struct {
 		struct options options;
-		int kind;
+		bool is_signal;
 		bool timed;
 	} rows[] = {
 		{ { .grace_ms = DURATION_NONE, .kill_after_ms = DURATION_NONE },
@@ -113,24 +113,40 @@ static void test_clock_is_read_only_for_options_with_a_time(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct event event = { .kind = rows[i].kind };
+		const struct event signal = { .kind = EVENT_SIGNAL };
+		const struct event exit = { .kind = EVENT_COMMAND_EXITED };
 
-		assert_int_equal(time_of(&event, &rows[i].options) != 0,
+		assert_int_equal(time_of(rows[i].is_signal ? &signal : &exit,
+					 &rows[i].options) != 0,
 				 rows[i].timed);
 	}
 }
 
-static void test_signal_that_we_sent_needs_no_explanation(void **state)
+static void test_missed_signal_is_not_taken_for_the_next_one(void **state)
 {
-	struct supervisor supervisor = idle(&none);
+	const struct options single = { .mode = MODE_SINGLE_CHILD,
+					.grace_ms = DURATION_NONE,
+					.kill_after_ms = DURATION_NONE };
+	struct start start = { .missed = SIGNALS_BIT(SIGINT) };
+	struct supervisor supervisor = idle(&single);
+	siginfo_t info = { .si_signo = SIGINT, .si_code = SI_USER };
 
 	(void)state;
-	assert_true(is_expected(&supervisor, SIGPIPE));
-	assert_false(is_expected(&supervisor, SIGSEGV));
-	assert_false(is_expected(&supervisor, SIGKILL));
-	supervisor.sent = SIGNALS_BIT(SIGKILL);
-	assert_true(is_expected(&supervisor, SIGKILL));
-	assert_false(is_expected(&supervisor, SIGSEGV));
+	supervisor.start = &start;
+	supervisor.command = getpid();
+	assert_false(has_reached_command(&supervisor, &info));
+	info.si_code = SI_KERNEL;
+	assert_true(has_reached_command(&supervisor, &info));
+}
+
+static void test_signal_that_we_sent_needs_no_explanation(void **state)
+{
+	(void)state;
+	assert_true(is_expected(0, SIGPIPE));
+	assert_false(is_expected(0, SIGSEGV));
+	assert_false(is_expected(0, SIGKILL));
+	assert_true(is_expected(SIGNALS_BIT(SIGKILL), SIGKILL));
+	assert_false(is_expected(SIGNALS_BIT(SIGKILL), SIGSEGV));
 }
 
 int main(void)
@@ -143,6 +159,8 @@ int main(void)
 			test_deadline_that_has_passed_is_a_timeout_of_0),
 		cmocka_unit_test(
 			test_clock_is_read_only_for_options_with_a_time),
+		cmocka_unit_test(
+			test_missed_signal_is_not_taken_for_the_next_one),
 		cmocka_unit_test(test_signal_that_we_sent_needs_no_explanation),
 	};
 
