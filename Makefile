@@ -7,6 +7,7 @@
 # make test-busy  make test RUNS=10 times beside stress-ng; STRESS= beside nothing
 # make test-engines  Docker, Podman, containerd and runc, as root
 # make test-debians  make demo and make test on bare Debian systems, as root
+# make test-kernels  PID 1 of Debian's kernels in qemu, as root; KERNELS="6.1 newest"
 # make compare    ours and Debian's inits, side by side: docs/comparison.md
 # make test-packages  what packaging/targets.mk makes for other machines
 # make bench      what it costs, beside other inits: docs/benchmarks.md
@@ -169,6 +170,28 @@ test-debians:
 	@tools/need git mmdebstrap util-linux
 	@tests/debians/run $(BUILD)/debians $(VERSION) \
 		$(if $(QUICK),test-quick,test) $(SUITES)
+
+# Claims, checked on Debian's cloud kernels in qemu; CLAIMS=memory checks a part. MIRROR
+# is an archive of Debian, by default that of the machine. PAGE=docs/reliability.md
+# writes the results there.
+KERNELS = 4.19 5.10 6.1 6.12 newest 6.12-aarch64
+KERNEL_NEEDS = gcc libc6-dev musl-tools cpio util-linux qemu-system-x86
+AARCH64 = $(filter %-aarch64,$(KERNELS))
+AARCH64_NEEDS = qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3
+IN_KERNELS = $(MAKE) -s BUILD=$(BUILD)/kernels/$(1) CC=$(2) LDFLAGS= \
+	$(BUILD)/kernels/$(1)/dumb-init helpers
+test-kernels:
+	@tools/need $(KERNEL_NEEDS) $(if $(AARCH64),$(AARCH64_NEEDS))
+	@$(MUSL) -s
+	@$(call IN_KERNELS,x86_64,gcc)
+	@$(if $(AARCH64),$(call IN_KERNELS,aarch64,aarch64-linux-gnu-gcc))
+	@$(if $(AARCH64),packaging/release-build $(VERSION) $(BUILD) \
+		$(BUILD)/kernels/release aarch64)
+	@tests/kernels/run $(BUILD)/kernels "$(MIRROR)" $(INIT) \
+		$(BUILD)/release/aarch64/dumb-init "$(CLAIMS)" $(KERNELS)
+	@$(if $(filter command,$(origin PAGE)),\
+		tools/section $(PAGE) kernels <$(BUILD)/kernels/page.md)
+test-kernels: INIT = $(BUILD)/musl/dumb-init
 
 units: $(UNITS)
 
@@ -360,7 +383,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: install install-links demo test test-quick test-busy test-debians \
-	test-engines units run-units helpers behaviour compare size bench fuzz keep-fuzz \
+	test-engines test-kernels units run-units helpers behaviour compare size bench fuzz keep-fuzz \
 	coverage mutation faults soak analysis privilege format clean
 
 include packaging/targets.mk
