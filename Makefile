@@ -8,6 +8,7 @@
 # make test-engines  Docker, Podman, containerd and runc, as root
 # make test-debians  make demo and make test on bare Debian systems, as root
 # make test-kernels  PID 1 of Debian's kernels in qemu, as root; KERNELS="6.1 newest"
+# make test-kernels-behaviour  the behaviour tests on these kernels, as root
 # make compare    ours and Debian's inits, side by side: docs/comparison.md
 # make test-packages  what packaging/targets.mk makes for other machines
 # make bench      what it costs, beside other inits: docs/benchmarks.md
@@ -192,6 +193,18 @@ test-kernels:
 	@$(if $(filter command,$(origin PAGE)),\
 		tools/section $(PAGE) kernels <$(BUILD)/kernels/page.md)
 test-kernels: INIT = $(BUILD)/musl/dumb-init
+
+# The behaviour tests on these kernels, with a root file system of Debian.
+test-kernels-behaviour:
+	@tools/need $(KERNEL_NEEDS) mmdebstrap e2fsprogs
+	@$(MUSL) -s
+	@$(GLIBC) -s helpers
+	@tests/kernels/behaviour $(BUILD)/kernels "$(MIRROR)" $(INIT) \
+		$(BUILD)/glibc/helpers "$(PYTEST_ARGS)" $(KERNELS)
+	@$(if $(filter command,$(origin PAGE)),tools/section $(PAGE) \
+		kernels-behaviour <$(BUILD)/kernels/behaviour.md)
+test-kernels-behaviour: INIT = $(BUILD)/musl/dumb-init
+test-kernels-behaviour: KERNELS = 6.1 newest
 
 units: $(UNITS)
 
@@ -383,7 +396,8 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: install install-links demo test test-quick test-busy test-debians \
-	test-engines test-kernels units run-units helpers behaviour compare size bench fuzz keep-fuzz \
-	coverage mutation faults soak analysis privilege format clean
+	test-engines test-kernels test-kernels-behaviour units run-units helpers \
+	behaviour compare size bench fuzz keep-fuzz coverage \
+	mutation faults soak analysis privilege format clean
 
 include packaging/targets.mk
