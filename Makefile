@@ -1,4 +1,5 @@
 # make            build/dumb-init, static; CC=musl-gcc makes the smallest one
+# make help       these lines
 # make LDFLAGS=   the same, linked dynamically
 # make BUILD=DIR  everything into DIR
 # make demo       what it is for, as PID 1, before your eyes
@@ -90,6 +91,9 @@ $(BUILD)/flags: FORCE
 	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(COMMIT)' | cmp -s - $@ || \
 		echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(COMMIT)' >$@
 FORCE:
+
+help:
+	@sed -n '/^$$/q; s/^# //p' Makefile
 
 install: $(BUILD)/dumb-init
 	install -D -m 755 $(BUILD)/dumb-init $(DESTDIR)$(PREFIX)/bin/dumb-init
@@ -230,10 +234,10 @@ $(BUILD)/helpers/%: bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) -O1 -static -o $@ $<
 
-# NAME=PATH for each init that is to be held against the contract.
+# NAME=PATH for each init that the contract is checked for.
 INITS = build=$(BUILD)/dumb-init
 PYTEST_ARGS =
-behaviour: helpers
+behaviour: helpers $(BUILD)/dumb-init
 	tests/run-behaviour $(INITS:%=--init %) --helpers $(BUILD)/helpers \
 		$(PYTEST_ARGS)
 
@@ -395,7 +399,7 @@ format:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: install install-links demo test test-quick test-busy test-debians \
+.PHONY: help install install-links demo test test-quick test-busy test-debians \
 	test-engines test-kernels test-kernels-behaviour units run-units helpers \
 	behaviour compare size bench fuzz keep-fuzz coverage \
 	mutation faults soak analysis privilege format clean

@@ -131,6 +131,25 @@ def test_part_of_a_message_is_in_the_man_page(part):
         f"man/dumb-init.1 (DIAGNOSTICS) does not mention: {part}"
 
 
+EXAMPLES = [re.escape(format_).replace("%s", ".*").replace("%d", r"\d+")
+            for format_ in PATTERNS]
+QUOTES = [(path.relative_to(ROOT).as_posix(), line) for path in [
+    ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for line in re.findall(r"^ *(\[dumb-init\] .*)$", path.read_text(encoding="utf-8"),
+                           re.M)]
+
+
+def test_documents_quote_messages():
+    assert len(QUOTES) > 5
+
+
+@pytest.mark.parametrize("path, line", QUOTES)
+def test_message_that_a_document_quotes_is_in_the_source(path, line):
+    text = line.removeprefix("[dumb-init] ")
+    assert any(re.fullmatch(each, text) for each in EXAMPLES), \
+        f"expected a message of src/ in {path}, got: {line}"
+
+
 def test_help_fits_on_a_terminal(pytestconfig):
     init = ROOT / pytestconfig.getoption("init")
     lines = subprocess.run([init, "--help"], check=True, capture_output=True,
