@@ -31,7 +31,7 @@ def pages_of_musl():
 
 
 @pytest.mark.musl
-def test_size(init):
+def test_program_file_is_small(init):
     assert os.path.getsize(init) <= (40 + 4 * pages_of_musl()) * 1024
 
 
@@ -44,7 +44,7 @@ def traced(init, tmp_path, *options, words):
 
 
 @pytest.mark.musl
-def test_system_calls_before_commands_execve(init, tmp_path, mode):
+def test_command_is_executed_after_few_system_calls(init, tmp_path, mode):
     lines = traced(init, tmp_path, "-f", words=[*mode, "/bin/true"])
     calls = [(line.split()[0], re.match(r"\d+ +(\w+)", line)[1], line)
              for line in lines if "resumed>" not in line]
@@ -71,7 +71,8 @@ TIMED = [["-k", "60"], ["-d", "HUP:60"]]
 
 @pytest.mark.parametrize("options", [
     [], ["-t", "60"], ["-W", "-w", "-s", "-e", "3", "-p", "HUP"], *TIMED], ids=" ".join)
-def test_system_calls_for_a_signal_passed_on(start, helper, tmp_path, mode, options):
+def test_forwarded_signal_costs_two_system_calls(
+        start, helper, tmp_path, mode, options):
     trace = tmp_path / "trace"
     started = start(*mode, *options, helper("reporter"), before=[
         "strace", "-qq", "-o", str(trace), "-e", "signal=none"])
@@ -94,7 +95,7 @@ def test_system_calls_for_a_signal_passed_on(start, helper, tmp_path, mode, opti
 ORPHANS = 100
 
 
-def test_system_calls_for_an_orphan(init, tmp_path, mode):
+def test_orphan_costs_few_system_calls(init, tmp_path, mode):
     """At most 3 for each that it tries to reap; in group mode one more, which sees
     whether COMMAND was stopped. Waits that time out, while COMMAND starts, do not
     count: on a busy machine there are more of them."""
@@ -109,7 +110,7 @@ def test_system_calls_for_an_orphan(init, tmp_path, mode):
         each * (calls.count("wait4") + timeouts) + 10
 
 
-def test_while_command_runs_we_allocate_nothing_and_start_nothing(
+def test_dumb_init_allocates_and_starts_nothing_while_command_runs(
         start, helper, tmp_path, mode):
     trace = tmp_path / "trace"
     script = "for i in 1 2 3 4 5 6 7 8 9; do (true &); done; exec " + helper("reporter")
@@ -156,7 +157,7 @@ def test_while_command_runs_we_allocate_nothing_and_start_nothing(
 
 
 @pytest.mark.parametrize("options", calls.OPTIONS, ids=" ".join)
-def test_while_command_runs_and_at_its_end_we_make_few_system_calls(
+def test_only_listed_system_calls_are_made_once_command_runs(
         init, tmp_path, place, options):
     """Those that calls.py says what for, whatever the options are."""
     ours = calls.while_command_runs(init, options, tmp_path / "trace",
@@ -186,7 +187,7 @@ def test_no_wake_up_while_nothing_happens(start, helper, place, options):
 
 
 @pytest.mark.musl
-def test_memory_of_the_idle_program(start, helper, mode):
+def test_idle_program_uses_little_memory(start, helper, mode):
     """The kernel puts the stack at random, so that it needs a page more or less
     from one start to the next: of many, the median. The environment is on the
     stack, too, and not ours: there is none."""

@@ -80,7 +80,7 @@ def assert_usage_error(run, tmp_path):
 
 
 @pytest.mark.parametrize("says", INCOMPLETE)
-def test_what_is_missing_is_a_usage_error(assert_usage_error, says):
+def test_missing_command_or_argument_is_a_usage_error(assert_usage_error, says):
     for words in INCOMPLETE[says]:
         assert_usage_error(words, says, command=())
 
@@ -110,7 +110,7 @@ def test_options_that_exclude_each_other_are_a_usage_error(assert_usage_error, b
         assert_usage_error(words, *both, "cannot be combined")
 
 
-def test_argument_that_is_missing_does_not_take_what_is_not_there(run):
+def test_missing_argument_in_the_last_word_names_the_option(run):
     assert "'-r'" in run("-vr").stderr
 
 
@@ -145,12 +145,12 @@ def test_options_end_at_the_first_word_that_is_not_one(run, words):
     assert run(*words).returncode == 3
 
 
-def test_words_behind_command_are_commands(run):
+def test_words_after_command_are_its_arguments(run):
     result = run("echo", "-v", "--help", "--", "-r")
     assert result.stdout == "-v --help -- -r\n"
 
 
-def test_second_double_dash_is_a_word_of_command(run):
+def test_second_double_dash_is_an_argument_of_command(run):
     assert run("--", "echo", "--", "x").stdout == "-- x\n"
 
 
@@ -194,7 +194,7 @@ def test_license_is_the_file(run, option):
 
 
 @pytest.mark.parametrize("option", ["-h", "-V", "-l"])
-def test_help_that_nobody_can_read_is_an_error(run, option):
+def test_help_that_cannot_be_written_is_an_error(run, option):
     with open("/dev/full", "w", encoding="ascii") as full:
         assert run(option, stdout=full, capture_output=False).returncode == 1
 
@@ -207,7 +207,7 @@ def test_help_that_is_cut_off_is_an_error(run, tmp_path):
 
 
 @pytest.mark.parametrize("option", ["-h", "-V", "-l"])
-def test_words_behind_help_are_not_read(run, option):
+def test_words_after_help_are_not_read(run, option):
     alone = run(option).stdout
     for words in ([option + "x"], [option, "--nonsense"]):
         result = run(*words)
@@ -240,12 +240,12 @@ def test_quiet_on_the_command_line_wins_over_the_environment(run):
     assert result.stderr == ""
 
 
-def test_the_last_of_quiet_and_verbose_counts(run):
+def test_last_of_quiet_and_verbose_wins(run):
     assert run("-v", "-q", "true").stderr == ""
     assert run("-q", "-v", "true").stderr != ""
 
 
-def test_command_inherits_our_environment_variables(run):
+def test_command_inherits_the_variables_of_dumb_init(run):
     variables = {"DUMB_INIT_SETSID": "0", "DUMB_INIT_DEBUG": "1",
                  "DUMB_INIT_OPTIONS": " -e 3\t-k\n5  "}
     result = run("env", "-0", env=os.environ | variables)
@@ -259,7 +259,8 @@ def test_command_inherits_our_environment_variables(run):
     # The command line comes after, and wins.
     ("-e 3:4", ["-e", "3:5"], 5), ("-e 3:4", ["-e", "5:6"], 4), ("-c", ["-g"], 3),
     ("-g -t 5", ["-c", "-W"], 3)])
-def test_options_in_the_environment_come_first(run, variable, words, status):
+def test_options_in_the_environment_are_parsed_before_the_command_line(
+        run, variable, words, status):
     result = run(*words, "sh", "-c", "exit 3",
                  env=os.environ | {"DUMB_INIT_OPTIONS": variable})
     assert (result.returncode, result.stderr) == (status, "")
@@ -269,7 +270,7 @@ def test_options_in_the_environment_come_first(run, variable, words, status):
     ("-x", "-x"), ("-v --nonsense", "--nonsense"), ("-t", "-t"), ("-t 5x", "5x"),
     ("-r\nTERM", "TERM"), ("server", "server"), ("-v -", "-"),
     ("-v -- server", "server"), ("--quiet=yes", "--quiet=yes"), ("-e '3'", "'3'")])
-def test_error_in_the_environment_names_variable_and_word(
+def test_error_in_the_environment_names_the_variable_and_the_word(
         assert_usage_error, monkeypatch, variable, word):
     monkeypatch.setenv("DUMB_INIT_OPTIONS", variable)
     assert_usage_error([], "[dumb-init] DUMB_INIT_OPTIONS: ", f"'{word}'")
@@ -286,12 +287,12 @@ def test_error_on_the_command_line_does_not_name_the_variable(run):
     assert (result.returncode, "DUMB_INIT_OPTIONS" in result.stderr) == (1, False)
 
 
-def test_pause_in_the_environment_leaves_no_room_for_a_command(run):
+def test_pause_in_the_environment_makes_a_command_an_error(run):
     result = run("true", env=os.environ | {"DUMB_INIT_OPTIONS": "-P"})
     assert result.returncode == 1 and "'true'" in result.stderr
 
 
 @pytest.mark.parametrize("option", ["-h", "-V", "-l"])
-def test_help_in_the_environment_is_help(run, option):
+def test_help_in_the_environment_prints_help(run, option):
     result = run("true", env=os.environ | {"DUMB_INIT_OPTIONS": option})
     assert (result.returncode, result.stdout) == (0, run(option).stdout)

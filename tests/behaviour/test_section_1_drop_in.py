@@ -46,14 +46,14 @@ def test_g_of_an_engines_init_targets_the_group(start, helper, tmp_path):
 
 @engines
 @pytest.mark.slow
-def test_kill_process_group_variable_counts_for_an_engines_init(
+def test_kill_process_group_variable_applies_to_an_engines_init(
         start, helper, tmp_path, monkeypatch):
     monkeypatch.setenv("TINI_KILL_PROCESS_GROUP", "1")
     assert_reached(Family(start, helper, tmp_path, "--", place="pid1"), GROUP)
 
 
 @engines
-def test_verbosity_variable_counts_for_an_engines_init(run):
+def test_verbosity_variable_applies_to_an_engines_init(run):
     for value, says in (("0", False), ("1", False), ("3", True)):
         result = run("--", "true", env=os.environ | {"TINI_VERBOSITY": value})
         assert (result.returncode, result.stdout) == (0, "")
@@ -61,13 +61,13 @@ def test_verbosity_variable_counts_for_an_engines_init(run):
 
 
 @engines
-def test_options_variable_gives_an_engines_init_more(run):
+def test_options_variable_applies_to_an_engines_init(run):
     variables = {"DUMB_INIT_OPTIONS": "-e 3:4"}
     assert run("--", "sh", "-c", "exit 3", env=os.environ | variables).returncode == 4
 
 
 @engines
-def test_tinis_options_are_those_of_an_engines_init(run):
+def test_options_of_tini_apply_to_an_engines_init(run):
     result = run("-s", "-v", "-v", "-e", "3", "--", "sh", "-c", "exit 3")
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr
@@ -118,13 +118,13 @@ def called(init, name, *words):
 
 
 @pytest.mark.parametrize("name", ["dumb-init", "-dumb-init", "/sbin/-dumb-init"])
-def test_name_of_a_login_shell_counts_as_dumb_init(init, name):
+def test_login_shell_name_is_taken_for_dumb_init(init, name):
     assert called(init, name, "-V").stdout.startswith(f"dumb-init v{VERSION}\n")
 
 
 @pytest.mark.parametrize("name", ["-tini", "-tini-static", "-catatonit", "-docker-init",
                                   "-podman-init", "/sbin/-tini"])
-def test_name_of_a_login_shell_counts_without_its_dash(init, name):
+def test_leading_dash_of_the_name_is_ignored(init, name):
     assert called(init, name, "--version").stdout.startswith("tini version ")
     result = called(init, name, "--", "/usr/bin/python3", "-ISc",
                     "import os; print(os.getsid(0) == os.getpid())")

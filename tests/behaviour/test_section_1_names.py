@@ -47,7 +47,7 @@ def reason(key):
 @pytest.mark.parametrize("ends, status", [
     ("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -TERM $$", 143),
     ("kill -KILL $$", 137)])
-def test_status_is_commands(run, ends, status):
+def test_exit_status_is_that_of_command(run, ends, status):
     assert run("--", "sh", "-c", ends).returncode == status
 
 
@@ -86,7 +86,7 @@ def test_options_end_at_command(run, words, says):
 
 
 @both
-def test_command_leads_a_group_in_our_session(start, helper, place):
+def test_command_leads_a_group_in_the_session_of_the_init(start, helper, place):
     started = start("--", helper("reporter"), place=place)
     started.expect("ready")
     ours, command = started.pid, started.command
@@ -95,7 +95,7 @@ def test_command_leads_a_group_in_our_session(start, helper, place):
 
 
 @both
-def test_commands_group_is_in_the_foreground_if_ours_was(start, helper, place):
+def test_group_of_command_takes_over_the_foreground(start, helper, place):
     started = start("--", helper("reporter"), place=place, terminal=True)
     started.expect("ready")
     assert foreground(started.pid) == started.command
@@ -127,7 +127,7 @@ def assert_signals(mask, wanted, verb):
 
 @both
 @differs(catatonit=reason("mask"))
-def test_command_starts_with_the_mask_that_we_were_started_with(run, helper):
+def test_command_inherits_the_signal_mask(run, helper):
     blocked = 1 << signal.SIGUSR1 - 1 | 1 << 50 - 1
     result = run("--", "grep", "SigBlk", "/proc/self/status",
                  before=[helper("inherit"), f"{blocked:x}", "0"])
@@ -135,7 +135,7 @@ def test_command_starts_with_the_mask_that_we_were_started_with(run, helper):
 
 
 @both
-def test_command_starts_with_the_ignored_signals_that_we_were_started_with(run, helper):
+def test_command_inherits_the_ignored_signals(run, helper):
     ignored = 1 << signal.SIGHUP - 1 | 1 << signal.SIGUSR2 - 1
     result = run("--", "grep", "SigIgn", "/proc/self/status",
                  before=[helper("inherit"), "0", f"{ignored:x}"])
@@ -165,7 +165,7 @@ def assert_passed_on(start, helper, signum):
 
 
 @both
-def test_signals_are_passed_on(start, helper):
+def test_signals_are_forwarded(start, helper):
     started = start("--", helper("reporter"), place="pid1")
     started.expect("ready")
     for signum in PASSED_ON_BY_ALL:
@@ -176,7 +176,7 @@ def test_signals_are_passed_on(start, helper):
 @both
 @differs(tini=reason("not-passed-on"), catatonit=reason("not-passed-on"))
 @pytest.mark.parametrize("signum", [*FOR_MISTAKES, *LIBCS_OWN], ids=int)
-def test_signals_that_others_keep_are_passed_on(start, helper, signum):
+def test_signals_that_other_inits_keep_are_forwarded(start, helper, signum):
     assert_passed_on(start, helper, signum)
 
 
@@ -185,7 +185,7 @@ def test_signals_that_others_keep_are_passed_on(start, helper, signum):
 @pytest.mark.parametrize("signum", [
     signal.SIGTSTP, *(pytest.param(signum, marks=differs(tini=reason("not-passed-on")))
                       for signum in (signal.SIGTTIN, signal.SIGTTOU))])
-def test_stop_signals_are_passed_on(start, helper, signum):
+def test_stop_signals_are_forwarded(start, helper, signum):
     assert_passed_on(start, helper, signum)
 
 
@@ -204,7 +204,7 @@ def test_target_is_command_alone(start, helper, tmp_path):
 
 
 @both
-def test_g_aims_at_the_group(start, helper, tmp_path):
+def test_g_targets_the_group(start, helper, tmp_path):
     assert_reached(Family(start, helper, tmp_path, "-g", "--", place="pid1"), GROUP)
 
 
@@ -232,7 +232,8 @@ def heard_by_the_rest(start, helper, directory, *options):
 
 
 @both
-def test_command_as_the_only_target_ends_alone(start, helper, tmp_path):
+def test_exit_of_command_as_the_only_target_signals_no_other_process(
+        start, helper, tmp_path):
     assert heard_by_the_rest(start, helper, tmp_path) == [50]
 
 
@@ -266,18 +267,18 @@ def orphan_is_collected(start, *options, **others):
 
 
 @both
-def test_orphans_are_collected_as_pid_1(start):
+def test_orphans_are_reaped_as_pid_1(start):
     orphan_is_collected(start, place="pid1")
 
 
 @both
 @differs(tini=reason("subreaper"))
-def test_orphans_are_collected_elsewhere(start):
+def test_orphans_are_reaped_when_not_pid_1(start):
     orphan_is_collected(start, place="ordinary")
 
 
 @tini
-def test_s_and_its_variable_are_for_orphans(start, monkeypatch):
+def test_orphans_are_reaped_with_s_or_the_subreaper_variable(start, monkeypatch):
     orphan_is_collected(start, "-s", place="ordinary")
     for value in ("", "0", "1"):
         monkeypatch.setenv("TINI_SUBREAPER", value)
@@ -286,7 +287,7 @@ def test_s_and_its_variable_are_for_orphans(start, monkeypatch):
 
 @tini
 @pytest.mark.parametrize("options, lines", [(["-w"], 1), ([], 0)], ids=["w", ""])
-def test_w_says_of_each_orphan_that_it_was_collected(start, options, lines):
+def test_w_prints_a_line_for_each_reaped_orphan(start, options, lines):
     started = orphan_is_collected(start, *options, place="pid1",
                                   stderr=subprocess.PIPE)
     started.send(signal.SIGTERM)
@@ -299,7 +300,7 @@ def test_w_says_of_each_orphan_that_it_was_collected(start, options, lines):
 
 @tini
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
-def test_p_is_the_signal_at_our_parents_death(orphaned, signum):
+def test_p_sends_the_signal_when_the_parent_dies(orphaned, signum):
     started, ours, _ = orphaned("-p", signum.name, "--")
     started.expect_signals(signum)
     os.kill(ours, 50)
@@ -309,7 +310,7 @@ def test_p_is_the_signal_at_our_parents_death(orphaned, signum):
 @tini
 @differs(tini=reason("signal-names"))
 @pytest.mark.parametrize("text", ["TERM", "sigterm", "15", "SIGRTMIN+3"])
-def test_p_takes_every_form_of_a_signal(run, text):
+def test_p_accepts_every_form_of_a_signal(run, text):
     assert run("-p", text, "--", "true").returncode == 0
 
 
@@ -317,7 +318,7 @@ def test_p_takes_every_form_of_a_signal(run, text):
 @differs(tini=reason("v-on-stdout"))
 @pytest.mark.parametrize("options", [["-v"], ["-vv"], ["-vvv"], ["-v", "-v", "-v"]],
                          ids=" ".join)
-def test_v_says_what_happens_on_stderr(run, options):
+def test_v_prints_to_stderr(run, options):
     result = run(*options, "-s", "--", "true")
     assert (result.returncode, result.stdout) == (0, "")
     assert result.stderr
@@ -325,7 +326,7 @@ def test_v_says_what_happens_on_stderr(run, options):
 
 @both
 @differs(tini=reason("warns-of-its-place"))
-def test_without_v_nothing_is_said(run):
+def test_nothing_is_printed_without_v(run):
     result = run("--", "true")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
@@ -334,30 +335,30 @@ def test_without_v_nothing_is_said(run):
 @pytest.mark.parametrize("options, ends, status", [
     (["-e", "3"], 3, 0), (["-e3"], 3, 0), (["-e", "3", "-e", "4"], 4, 0),
     (["-e", "3"], 4, 4), (["-e", "255"], 255, 0), (["-e", "0"], 0, 0)], ids=str)
-def test_e_makes_a_status_0(run, options, ends, status):
+def test_e_maps_a_status_to_0(run, options, ends, status):
     assert run(*options, "--", "sh", "-c", f"exit {ends}").returncode == status
 
 
 @tini
-def test_e_makes_a_death_by_signal_0(run):
+def test_e_maps_a_killed_command_to_0(run):
     assert run("-e", "143", "--", "sh", "-c", "kill $$").returncode == 0
 
 
 @tini
 @pytest.mark.parametrize("text", [
     "256", "-1", "x", "3x", pytest.param("", marks=differs(tini=reason("e-empty")))])
-def test_e_of_what_is_no_status_is_an_error(run, text):
+def test_malformed_argument_of_e_is_an_error(run, text):
     assert run("-e", text, "--", "true").returncode == 1
 
 
 @tini
 @differs(tini=reason("e-to"))
-def test_e_makes_a_status_another(run):
+def test_e_maps_a_status_to_another(run):
     assert run("-e", "3:4", "--", "sh", "-c", "exit 3").returncode == 4
 
 
 @tini
-def test_h_is_help_on_stdout(run):
+def test_h_prints_help_to_stdout_as_tini(run):
     result = run("-h")
     assert (result.returncode, result.stderr) == (0, "")
     for option in "spvwgel":
@@ -366,7 +367,7 @@ def test_h_is_help_on_stdout(run):
 
 @catatonit
 @differs(catatonit=reason("help-on-stderr"))
-def test_h_is_help_on_stdout_for_catatonit_too(run):
+def test_h_prints_help_to_stdout_as_catatonit(run):
     result = run("-h")
     assert (result.returncode, result.stderr) == (0, "")
     for option in "ghLPV":
@@ -375,8 +376,8 @@ def test_h_is_help_on_stdout_for_catatonit_too(run):
 
 @tini
 @pytest.mark.parametrize("value", ["", "0", "1", "no"])
-def test_kill_process_group_variable_is_as_g(start, helper, tmp_path, monkeypatch,
-                                             value):
+def test_kill_process_group_variable_is_equivalent_to_g(
+        start, helper, tmp_path, monkeypatch, value):
     monkeypatch.setenv("TINI_KILL_PROCESS_GROUP", value)
     assert_reached(Family(start, helper, tmp_path, "--", place="pid1"), GROUP)
 
@@ -386,7 +387,7 @@ def test_kill_process_group_variable_is_as_g(start, helper, tmp_path, monkeypatc
     ("0", False), ("", False), ("x", False), ("1", False),
     *(pytest.param(value, True, marks=differs(tini=reason("v-on-stdout")))
       for value in "23")])
-def test_verbosity_variable(run, value, says):
+def test_verbosity_variable_from_2_on_prints_messages(run, value, says):
     result = run("-s", "--", "true", env=os.environ | {"TINI_VERBOSITY": value})
     assert (result.returncode, result.stdout) == (0, "")
     assert bool(result.stderr) is says
@@ -400,7 +401,7 @@ def test_v_wins_over_the_verbosity_variable(run):
 
 
 @tini
-def test_l_is_a_licence_on_stdout(run):
+def test_l_prints_the_licence_to_stdout(run):
     result = run("-l")
     assert (result.returncode, result.stderr) == (0, "")
     assert "Permission is hereby granted" in result.stdout
@@ -410,7 +411,7 @@ def test_l_is_a_licence_on_stdout(run):
 
 
 @catatonit
-def test_big_l_is_a_licence_on_stdout(run):
+def test_big_l_prints_a_licence_to_stdout(run):
     result = run("-L")
     assert (result.returncode, result.stderr) == (0, "")
     assert len(result.stdout.splitlines()) > 5
@@ -419,7 +420,7 @@ def test_big_l_is_a_licence_on_stdout(run):
 @catatonit
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("options", [["-P"], ["-gP"], ["-P", "-g"]], ids=" ".join)
-def test_big_p_ends_with_0_at_sigterm_and_sigint(start, place, options, signum):
+def test_big_p_exits_with_0_on_sigterm_and_sigint(start, place, options, signum):
     started = start_pause(start, *options, place=place)
     started.send(signum)
     assert started.status() == 0
@@ -435,7 +436,7 @@ def test_big_p_with_a_command_is_an_error(run):
 
 
 @pytest.mark.names("tini", "tini-static", "catatonit", "docker-init", "podman-init")
-def test_version_is_a_line_that_begins_as_tinis(run):
+def test_version_is_a_line_that_starts_with_tini_version(run):
     result = run("--version")
     assert (result.returncode, result.stderr) == (0, "")
     assert re.fullmatch(r"tini version \S[^\n]*\n", result.stdout)
@@ -443,7 +444,7 @@ def test_version_is_a_line_that_begins_as_tinis(run):
 
 @pytest.mark.names("tini", "tini-static", "catatonit", "docker-init", "podman-init")
 @differs(tini=reason("version-commit"), catatonit=reason("version-commit"))
-def test_version_tells_dockerd_version_and_commit(run):
+def test_version_names_the_version_and_the_commit_for_dockerd(run):
     makefile = (ROOT / "Makefile").read_text()
     version = re.search(r"^VERSION = (.*)$", makefile, re.M)[1]
     assert re.fullmatch(rf"tini version {re.escape(version)} - "
@@ -452,7 +453,7 @@ def test_version_tells_dockerd_version_and_commit(run):
 
 @both
 @differs(tini=reason("long-options"))
-def test_version_has_a_letter(run):
+def test_version_has_a_short_option(run):
     assert run("-V").stdout == run("--version").stdout
 
 
@@ -460,7 +461,7 @@ def test_version_has_a_letter(run):
 
 
 @engines
-def test_dumb_inits_variables_count_for_engines_names(run):
+def test_variables_of_dumb_init_apply_under_the_names_of_engines(run):
     variables = {"DUMB_INIT_OPTIONS": "-e 3:4", "DUMB_INIT_DEBUG": "1",
                  "DUMB_INIT_SETSID": "0"}
     result = run("sh", "-c", "exit 3", env=os.environ | variables)
@@ -471,7 +472,7 @@ def test_dumb_inits_variables_count_for_engines_names(run):
 # What differs, and is it told?
 
 
-def test_every_difference_is_explained_and_none_that_is_not():
+def test_differences_in_the_tests_are_those_explained_in_drop_in_md():
     source = pathlib.Path(__file__).read_text()
     used = set(re.findall(r'=reason\("([a-z0-9-]+)"\)', source))
     page = (ROOT / PAGE).read_text().partition("\n## Each difference from tini and catatonit\n")[2]

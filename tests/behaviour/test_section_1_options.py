@@ -37,14 +37,14 @@ from conftest import MODES, children, patience, state, wait_until
     (["-e", "3:4", "-e", "4:5"], "exit 3", 4),
     (["-e", "4:3", "-e", "3:4"], "exit 3", 4),
 ], ids=str)
-def test_mapped_status_is_ours(run, mode, options, ends, status):
+def test_mapped_status_is_the_exit_status(run, mode, options, ends, status):
     result = run(*mode, *options, "sh", "-c", ends)
     assert (result.returncode, result.stdout) == (status, "")
     assert ("was killed by SIGKILL" in result.stderr) == (ends == "kill -KILL $$")
     assert len(result.stderr.splitlines()) == ("kill" in ends)
 
 
-def test_signal_that_was_passed_on_can_be_mapped_to_success(start, mode, place):
+def test_forwarded_signal_can_be_mapped_to_success(start, mode, place):
     started = start(*mode, "-e", "143:0", "sh", "-c", "echo ready; exec sleep 60",
                     place=place)
     started.expect("ready")
@@ -58,7 +58,7 @@ def test_signal_that_was_passed_on_can_be_mapped_to_success(start, mode, place):
     (["-e", "1", "--nonsense", "true"], 1),
     (["-e", "0:5", "--help"], 0),
 ], ids=str)
-def test_status_that_is_not_commands_is_not_mapped(run, words, status):
+def test_status_of_a_command_that_did_not_run_is_not_mapped(run, words, status):
     assert run(*words).returncode == status
 
 
@@ -106,7 +106,7 @@ def orphaned(start, helper, place):
     (["-p", "TERM", "-r", "TERM:0"], []),
     ([], []),
 ], ids=str)
-def test_parent_death_signal_is_passed_on(orphaned, mode, options, arrives):
+def test_parent_death_signal_is_forwarded(orphaned, mode, options, arrives):
     started, ours, _ = orphaned(*mode, *options)
     started.expect_signals(*arrives)
     # Once, and nothing else.
@@ -114,14 +114,14 @@ def test_parent_death_signal_is_passed_on(orphaned, mode, options, arrives):
     started.expect_signals(50)
 
 
-def test_parent_death_signal_kill_kills_us(orphaned, mode, place):
+def test_parent_death_signal_kill_kills_dumb_init(orphaned, mode, place):
     _, ours, command = orphaned(*mode, "-p", "KILL")
     wait_until(lambda: state(ours) == "X", "our end")
     if place == "ordinary":  # as PID 1 we take the namespace with us
         wait_until(lambda: state(command) == "S", "COMMAND to go on")
 
 
-def test_parent_death_signal_is_not_commands(run, mode):
+def test_command_does_not_inherit_the_parent_death_signal(run, mode):
     look = """if True:
         import ctypes
         signum = ctypes.c_int(-1)
@@ -166,14 +166,14 @@ def two_orphans(start, mode, place):
 
 @pytest.mark.parametrize("options", [
     ["-w"], ["--warn-on-reap"], ["-ww", "-s"]], ids=" ".join)
-def test_warn_on_reap_is_a_line_for_each_orphan(two_orphans, options):
+def test_warn_on_reap_prints_a_line_for_each_orphan(two_orphans, options):
     said, to_be_said = two_orphans(*options)
     assert said == to_be_said
 
 
 @pytest.mark.parametrize("options", [
     [], ["-wq"], ["-q", "-w"], ["-s"], ["--subreaper"]], ids=" ".join)
-def test_without_warn_on_reap_orphans_are_collected_in_silence(two_orphans, options):
+def test_orphans_are_reaped_silently_without_warn_on_reap(two_orphans, options):
     said, _ = two_orphans(*options)
     assert not said
 
@@ -237,19 +237,19 @@ def assert_reached(family, names):
 
 
 @pytest.mark.parametrize("option", ["-a", "--all"])
-def test_all_reaches_everyone_once(start, helper, tmp_path, mode, place, option):
+def test_all_reaches_every_process_once(start, helper, tmp_path, mode, place, option):
     family = Family(start, helper, tmp_path, *mode, option, place=place)
     assert_reached(family, ALL)
 
 
-def test_without_all_other_sessions_are_not_reached(start, helper, tmp_path, mode,
-                                                    place):
+def test_other_sessions_are_not_reached_without_all(
+        start, helper, tmp_path, mode, place):
     family = Family(start, helper, tmp_path, *mode, place=place)
     alone = mode == MODES["single-child"]
     assert_reached(family, {"command"} if alone else GROUP)
 
 
-def test_all_reaches_nobody_outside(start, helper, tmp_path, mode):
+def test_all_reaches_no_process_that_is_not_a_descendant(start, helper, tmp_path, mode):
     outside = start(helper("reporter"))
     outside.expect("ready")
     family = Family(start, helper, tmp_path, *mode, "-a", place="ordinary")
@@ -259,7 +259,7 @@ def test_all_reaches_nobody_outside(start, helper, tmp_path, mode):
     outside.expect_signals(42)
 
 
-def test_all_reaches_who_entered_the_namespace_of_pid_1(start, helper):
+def test_all_reaches_a_process_that_entered_the_namespace_of_pid_1(start, helper):
     """As with docker exec: nobody's child in there."""
     started = start("-a", helper("reporter"), place="pid1")
     started.expect("ready")
@@ -275,7 +275,8 @@ def test_all_reaches_who_entered_the_namespace_of_pid_1(start, helper):
             started.send(signal.SIGKILL)  # that ends the visitor
 
 
-def test_all_stops_and_goes_on_in_session_mode(start, helper, tmp_path, place):
+def test_all_stops_and_continues_every_process_in_session_mode(
+        start, helper, tmp_path, place):
     family = Family(start, helper, tmp_path, "-a", place=place)
     for _ in range(2):
         family.started.send(signal.SIGTSTP)

@@ -41,7 +41,7 @@ def start_pause(start, *options, place="ordinary", **others):
 
 @pytest.mark.parametrize("option", ["-P", "--pause"])
 @pytest.mark.parametrize("signum", ENDING)
-def test_sigterm_and_sigint_end_the_pause_with_0(start, mode, place, option, signum):
+def test_pause_exits_with_0_on_sigterm_and_sigint(start, mode, place, option, signum):
     started = start_pause(start, *mode, option, "-e", "0:7", place=place,
                           stderr=subprocess.PIPE)
     started.send(signum)
@@ -49,7 +49,7 @@ def test_sigterm_and_sigint_end_the_pause_with_0(start, mode, place, option, sig
     assert started.popen.stderr.read() == b""
 
 
-def test_other_signals_are_dropped(start, place):
+def test_signals_except_sigterm_and_sigint_are_dropped_in_a_pause(start, place):
     started = start_pause(start, "-P", "-v", place=place, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)
     started.expect("\\(--pause\\)\n")
@@ -63,7 +63,7 @@ def test_other_signals_are_dropped(start, place):
     assert started.status() == 0
 
 
-def test_rewrites_and_delay_count(start, place):
+def test_rewrite_and_delay_apply_in_a_pause(start, place):
     started = start_pause(start, "-P", "-r", "HUP:TERM", "-r", "TERM:0", "-d",
                           "HUP:0.3", place=place)
     started.send(signal.SIGTERM)
@@ -91,7 +91,7 @@ def test_command_with_pause_is_an_error(run, tmp_path, words):
     assert not (tmp_path / "started").exists()
 
 
-def test_orphans_are_collected_in_a_pause_as_pid_1(start):
+def test_orphans_are_reaped_in_a_pause_as_pid_1(start):
     started = start_pause(start, "-P", place="pid1")
     for _ in range(3):
         with subprocess.Popen(["nsenter", "--pid", "--target", str(started.pid),
@@ -112,7 +112,7 @@ exec "$@"
 """, "sh"]
 
 
-def test_orphans_are_collected_in_a_pause_elsewhere(start):
+def test_orphans_are_reaped_in_a_pause_when_not_pid_1(start):
     started = start_pause(start, "-P", before=LATE_ORPHAN, stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE)
     child, = children(started.pid)
@@ -136,7 +136,7 @@ def pause_with_child(start, *options, place, then="exit"):
     return started
 
 
-def test_grace_gives_what_is_left_its_time(start, place):
+def test_grace_waits_for_remaining_processes_after_a_pause(start, place):
     started = pause_with_child(start, "-P", "-t", "60", place=place,
                                then="sleep 0.5; echo cleaned; exit")
     started.send(signal.SIGTERM)
@@ -145,7 +145,7 @@ def test_grace_gives_what_is_left_its_time(start, place):
     assert started.status() == 0
 
 
-def test_grace_ends(start, place):
+def test_grace_after_a_pause_expires(start, place):
     started = pause_with_child(start, "-P", "-t", duration(400), place=place, then=":")
     begun = time.monotonic()
     started.send(signal.SIGINT)
@@ -154,7 +154,7 @@ def test_grace_ends(start, place):
     assert time.monotonic() - begun >= 0.4
 
 
-def test_wait_all_stays_and_passes_signals_on(start, place):
+def test_wait_all_forwards_signals_after_a_pause(start, place):
     started = pause_with_child(start, "-PW", place=place)
     started.send(signal.SIGINT)  # ends the pause, and is used up by that
     wait_until(lambda: not pending(started.pid), "the end of the pause")
@@ -168,7 +168,7 @@ def pending(pid):
     return int(status_field(pid, "ShdPnd"), 16)
 
 
-def test_nobody_else_gets_a_signal_when_the_pause_ends(start):
+def test_end_of_a_pause_sends_no_signal_to_other_processes(start):
     """Not our own process group, for one."""
     started = start("-P", before=["sh", "-c", "trap 'echo sigterm' TERM; \"$@\"; "
                                               "echo status $?", "sh"])

@@ -51,7 +51,7 @@ def test_sigcont_to_dumb_init_alone_continues_a_start_that_sigstop_stopped(
     outcomes("stop-alone", *mode, *SLEEP)
 
 
-def test_sigterm_to_the_group_during_the_start_ends_dumb_init(outcomes, mode):
+def test_sigterm_to_the_group_during_the_start_terminates_dumb_init(outcomes, mode):
     outcomes("term", *mode, *SLEEP)
 
 
@@ -101,14 +101,15 @@ def hangs_below(pid):
     return wait_until(hangs, "an execve that hangs")[0]
 
 
-def test_sigterm_ends_dumb_init_while_the_exec_of_command_hangs(start, hanging, mode):
+def test_sigterm_terminates_dumb_init_while_the_exec_of_command_hangs(
+        start, hanging, mode):
     started = start(*mode, *hanging.words)
     hangs_below(started.pid)
     started.send(signal.SIGTERM)
     assert started.status() == 143
 
 
-def test_sigterm_ends_pid_1_while_the_exec_of_command_hangs(start, hanging, mode):
+def test_sigterm_terminates_pid_1_while_the_exec_of_command_hangs(start, hanging, mode):
     started = start(*mode, *hanging.words, place="pid1")
     wait_until(lambda: children(started.popen.pid), "PID 1")
     hangs_below(started.pid)
@@ -118,8 +119,8 @@ def test_sigterm_ends_pid_1_while_the_exec_of_command_hangs(start, hanging, mode
 
 @pytest.mark.parametrize("signum", [signal.SIGTSTP, signal.SIGSTOP],
                          ids=lambda signum: signum.name)
-def test_stop_of_the_group_while_the_exec_of_command_hangs(start, hanging, mode,
-                                                           signum):
+def test_group_can_be_stopped_while_the_exec_of_command_hangs(
+        start, hanging, mode, signum):
     started = start(*mode, *hanging.words, process_group=0)
     command = hangs_below(started.pid)
     os.killpg(started.pid, signum)

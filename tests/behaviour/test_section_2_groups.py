@@ -86,7 +86,8 @@ def ends_with(shell, key, status):
 
 
 @pytest.mark.parametrize("terminal", [False, True], ids=["", "terminal"])
-def test_command_leads_a_group_in_our_session(start, helper, place, terminal):
+def test_command_leads_a_group_in_the_session_of_the_init(
+        start, helper, place, terminal):
     started = start("-g", helper("reporter"), place=place, terminal=terminal)
     started.expect("ready")
     ours, command = started.pid, started.command
@@ -109,7 +110,7 @@ HEARD = {"command": PASSED_ON, "member": PASSED_ON,
          "new_session": PASSED_ON[-1:], "new_group": PASSED_ON[-1:]}
 
 
-def test_signal_reaches_commands_group_once_and_nobody_else(
+def test_signal_reaches_only_the_group_of_command_and_once(
         start, helper, place, tmp_path):
     def said():
         return {name: (tmp_path / name).read_text().splitlines() for name in HEARD
@@ -132,7 +133,7 @@ os.setpgid(0, os.getpgid(os.getppid()))
 os.execv(sys.argv[1], sys.argv[1:])"""
 
 
-def test_signal_reaches_a_command_that_has_left_its_group_empty(start, helper):
+def test_signal_reaches_a_command_that_left_its_group(start, helper):
     started = start("-g", "python3", "-c", JOIN, helper("reporter"),
                     start_new_session=True)
     started.expect("ready")
@@ -141,7 +142,7 @@ def test_signal_reaches_a_command_that_has_left_its_group_empty(start, helper):
     started.expect_signals(*PASSED_ON)
 
 
-def test_job_stop_arrives_as_itself(start, helper):
+def test_job_stop_is_forwarded_unchanged_in_group_mode(start, helper):
     started = start("-g", helper("reporter"))
     started.expect("ready")
     for signum in JOB_STOP:
@@ -153,7 +154,7 @@ def test_job_stop_arrives_as_itself(start, helper):
 
 
 @pytest.mark.parametrize("signum", JOB_STOP, ids=lambda signum: signum.name)
-def test_job_stop_stops_the_group_and_us(start, place, signum):
+def test_job_stop_stops_the_group_and_dumb_init(start, place, signum):
     started = start("-g", "sh", "-c", "sleep 60 & echo ready; wait", place=place)
     started.expect("ready")
     command = started.command
@@ -168,7 +169,7 @@ def test_job_stop_stops_the_group_and_us(start, place, signum):
 @pytest.mark.parametrize("terminal", [False, True], ids=["", "terminal"])
 @pytest.mark.parametrize("signum", [signal.SIGSTOP, *JOB_STOP],
                          ids=lambda signum: signum.name)
-def test_stop_of_command_alone_is_none_of_ours_without_a_shell(
+def test_dumb_init_without_a_shell_does_not_stop_when_command_alone_stops(
         start, place, signum, terminal):
     started = start("-g", "sh", "-c", "echo ready; exec sleep 60", place=place,
                     terminal=terminal)
@@ -187,7 +188,7 @@ def test_stop_of_command_alone_is_none_of_ours_without_a_shell(
 
 @pytest.mark.parametrize("redirected", ["</dev/null", "<&-", "</dev/null >/dev/null",
                                         "</dev/null >/dev/null 2>&1"])
-def test_terminal_need_not_be_on_stdin(start, place, redirected):
+def test_command_gets_a_terminal_that_is_not_on_stdin(start, place, redirected):
     # 9: somebody has it open all along, or it would be at its end.
     started = start("-g", "sh", "-c", "exec cat </dev/tty >/dev/tty",
                     terminal=True, place=place,
@@ -195,7 +196,7 @@ def test_terminal_need_not_be_on_stdin(start, place, redirected):
     reads_the_terminal(started.output)
 
 
-def test_job_of_a_script_without_job_control_leaves_it_the_terminal(start, place):
+def test_background_job_of_a_script_leaves_it_the_terminal(start, place):
     """It is in the script's own group; but its stdin is /dev/null, POSIX says."""
     started = start("-g", "sh", "-c", "echo running; exec sleep 60", terminal=True,
                     place=place, before=["sh", "-c", '"$@" & exec cat', "sh"])
@@ -207,8 +208,7 @@ def test_job_of_a_script_without_job_control_leaves_it_the_terminal(start, place
 @pytest.mark.parametrize("command, status", [
     (["true"], 0), (["sh", "-c", "kill -9 $$"], 137), (["/nonexistent"], 127),
     (["/etc/passwd"], 126)], ids=["ends", "is killed", "is not found", "cannot run"])
-def test_what_follows_us_in_a_script_has_the_terminal_again(
-        start, place, command, status):
+def test_next_command_of_a_script_has_the_terminal_again(start, place, command, status):
     started = start("-g", *command, terminal=True, place=place,
                     before=["sh", "-c", '"$@"; echo status $?; exec cat', "sh"])
     started.expect(f"status {status}\r\n")
@@ -216,8 +216,7 @@ def test_what_follows_us_in_a_script_has_the_terminal_again(
 
 
 @pytest.mark.parametrize("first", ["", "stty sane; "], ids=["SIGTTIN", "SIGTTOU"])
-def test_background_job_stops_when_it_needs_the_terminal_and_fg_gives_it(
-        any_shell, first):
+def test_background_job_stops_when_it_needs_the_terminal_until_fg(any_shell, first):
     ours, command = run_in(
         any_shell, f"$INIT -g sh -c 'echo running; {first}exec cat' &")
     wait_for_states("T", ours, command)
@@ -230,7 +229,7 @@ def test_background_job_stops_when_it_needs_the_terminal_and_fg_gives_it(
 
 
 @pytest.mark.parametrize("background", ["", "&"], ids=["foreground", "background"])
-def test_terminal_of_a_group_that_is_unknown_here_is_not_for_command(shell, background):
+def test_terminal_of_a_group_in_another_pid_namespace_is_not_taken(shell, background):
     """In a PID namespace that a shell of another runs. We stop for that shell, but for
     PID 1, whom the kernel does not let."""
     shell.sendline("unshare --pid --fork --kill-child sh -c '"
@@ -242,7 +241,7 @@ def test_terminal_of_a_group_that_is_unknown_here_is_not_for_command(shell, back
     wait_for_states("T", ours, *children(ours))
 
 
-def test_pid_1_is_not_busy_where_command_cannot_have_the_terminal(shell):
+def test_pid_1_sleeps_while_command_cannot_have_the_terminal(shell):
     shell.sendline("unshare --pid --fork --kill-child $INIT -g "
                    "sh -c 'echo running; exec cat'")
     shell.expect_exact("running\r\n")
@@ -253,7 +252,8 @@ def test_pid_1_is_not_busy_where_command_cannot_have_the_terminal(shell):
 
 
 @pytest.mark.parametrize("redirected", ["", "</dev/null"], ids=["stdin", "/dev/tty"])
-def test_terminal_that_is_lent_leaves_our_files_as_they_are(shell, redirected):
+def test_dumb_init_keeps_only_standard_files_while_command_has_the_terminal(
+        shell, redirected):
     def has_standard_files():
         return sorted(os.listdir(f"/proc/{ours}/fd")) == ["0", "1", "2"]
 
@@ -278,7 +278,7 @@ def test_sigstop_of_command_in_the_foreground_gives_the_prompt_back(shell):
     ends_with(shell, CTRL_D, 0)
 
 
-def test_sigstop_of_command_in_the_background_is_none_of_ours(shell):
+def test_dumb_init_does_not_stop_when_a_background_command_gets_sigstop(shell):
     ours, command = run_in(shell, SLEEP + " &")
     os.kill(command, signal.SIGSTOP)
     wait_for_states("T", command)
@@ -289,7 +289,7 @@ def test_sigstop_of_command_in_the_background_is_none_of_ours(shell):
     wait_until(lambda: state(ours) in "XZ", "our end")
 
 
-def test_job_that_fg_found_running_gets_the_terminal_when_it_reads(shell, tmp_path):
+def test_running_job_after_fg_gets_the_terminal_when_it_reads(shell, tmp_path):
     go = tmp_path / "go"
     os.mkfifo(go)
     shell.sendline(f"cd {tmp_path}")
@@ -301,7 +301,7 @@ def test_job_that_fg_found_running_gets_the_terminal_when_it_reads(shell, tmp_pa
     ends_with(shell, CTRL_D, 0)
 
 
-def test_ctrl_z_stops_a_job_that_fg_found_running(shell):
+def test_ctrl_z_stops_a_running_job_after_fg(shell):
     ours, command = run_in(shell, SLEEP + " &")
     for _ in range(3):
         bring_back_running(shell, ours, command)
@@ -313,7 +313,7 @@ def test_ctrl_z_stops_a_job_that_fg_found_running(shell):
     ends_with(shell, CTRL_C, 130)
 
 
-def test_ctrl_z_and_fg_again_and_again(any_shell):
+def test_job_can_be_stopped_and_continued_repeatedly(any_shell):
     ours, command = run_in(any_shell, "$INIT -g sh -c 'echo running; exec cat'")
     assert foreground(any_shell.pid) == command
     for round in range(5):
@@ -324,7 +324,7 @@ def test_ctrl_z_and_fg_again_and_again(any_shell):
     ends_with(any_shell, CTRL_C, 130)
 
 
-def test_ctrl_z_and_bg_and_fg(any_shell):
+def test_job_continues_in_the_background_and_returns_to_the_foreground(any_shell):
     ours, command = run_in(any_shell, SLEEP)
     any_shell.send(CTRL_Z)
     stopped_in(any_shell, ours, command)
@@ -369,7 +369,7 @@ def test_key_is_one_signal_before_and_after_fg(shell, helper, background):
     expect_signals(shell, signal.SIGRTMAX)
 
 
-def test_end_of_command_is_sigterm_for_its_group(start):
+def test_exit_of_command_sends_sigterm_to_its_group(start):
     started = start("-g", "sh", "-c", SURVIVOR.replace("read line", "wait"))
     started.expect("ready")
     os.kill(started.command, signal.SIGKILL)

@@ -23,7 +23,7 @@ IGNORED = 0x400000018001720D
 
 @pytest.mark.parametrize("blocked, ignored", [
     (BLOCKED, IGNORED), (0, 0), (1 << 16, 1 << 16), (~0 & (1 << 64) - 1, 0)])
-def test_command_has_the_signal_mask_and_ignored_signals_we_were_started_with(
+def test_command_inherits_signal_mask_and_ignored_signals(
         run, init, mode, helper, blocked, ignored):
     inherit = [helper("inherit"), f"{blocked:x}", f"{ignored:x}"]
     look = ["grep", "^Sig[PBIC]", "/proc/self/status"]
@@ -39,7 +39,7 @@ def test_ignored_sighup_stays_ignored(run):
     assert result.stdout == "alive\n"
 
 
-def test_ignored_sigchld_does_not_cost_us_the_status(run, helper, mode):
+def test_inherited_ignored_sigchld_does_not_lose_the_status(run, helper, mode):
     inherit = [helper("inherit"), "0", f"{1 << signal.SIGCHLD - 1:x}"]
     assert run(*mode, "sh", "-c", "exit 3", before=inherit).returncode == 3
 
@@ -59,19 +59,19 @@ def test_command_leads_a_session_in_session_mode(start, helper):
     assert session == started.command, "it leads a group, but no session"
 
 
-def test_command_stays_in_our_group_and_session_in_single_child_mode(start, helper):
+def test_command_stays_in_the_group_of_dumb_init_in_single_child_mode(start, helper):
     started = start("-c", helper("reporter"))
     started.expect("ready")
     assert ids(started.command) == ids(started.pid) == ids(os.getpid())
 
 
-def test_directory_and_environment_are_commands(run, tmp_path, mode):
+def test_command_inherits_directory_and_environment(run, tmp_path, mode):
     result = run(*mode, "sh", "-c", 'pwd; echo "$GREETING"', cwd=tmp_path,
                  env=os.environ | {"GREETING": "hello"})
     assert result.stdout == f"{tmp_path}\nhello\n"
 
 
-def test_environment_is_commands_to_the_last_byte(run, mode):
+def test_command_inherits_the_environment_unchanged(run, mode):
     """Nothing is added, and nothing is taken out. (Where qemu runs us, a shell is in
     front, which sets PWD.)"""
     variables = {"PWD": os.getcwd(), "Z": "1", "A": "", "LINES": "a\nb",
@@ -101,7 +101,7 @@ def files(pid):
 
 
 @pytest.mark.parametrize("without", [[], ["close_range"]], ids=["", "Linux 5.8"])
-def test_files_and_directory_are_kept_by_command_and_let_go_by_us(
+def test_files_and_directory_are_kept_by_command_and_not_by_dumb_init(
         start, helper, mode, tmp_path, without):
     reading, writing = os.pipe()
     extra = os.dup2(writing, 200)
@@ -127,7 +127,7 @@ def test_files_and_directory_are_kept_by_command_and_let_go_by_us(
     os.close(reading)
 
 
-def test_files_are_let_go_in_one_call(run, tmp_path):
+def test_files_are_closed_in_one_call(run, tmp_path):
     trace = tmp_path / "trace"
     many = [os.open("/dev/null", os.O_RDONLY) for _ in range(100)]
     run("true", pass_fds=many, before=["strace", "-qq", "-o", str(trace), "-e",
@@ -139,7 +139,7 @@ def test_files_are_let_go_in_one_call(run, tmp_path):
     assert any(line.startswith("close_range(3, ") for line in calls)
 
 
-def test_standard_files_stay_open_for_others_to_write_to(start):
+def test_standard_files_stay_open_for_other_processes(start):
     started = start("sh", "-c", "echo ready; exec sleep 60")
     started.expect("ready")
     pathlib.Path(f"/proc/{started.pid}/fd/1").write_text("from outside\n", "ascii")
@@ -148,7 +148,7 @@ def test_standard_files_stay_open_for_others_to_write_to(start):
 
 @pytest.mark.parametrize("closing", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-",
                                      "</", "</dev/full", "</etc/passwd"])
-def test_closed_and_odd_standard_files_are_no_matter(run, mode, tmp_path, closing):
+def test_closed_and_odd_standard_files_do_no_harm(run, mode, tmp_path, closing):
     result = run(*mode, "sh", "-c", f"echo ran >{tmp_path}/ran; exit 3",
                  before=["sh", "-c", f'"$@" {closing}', "sh"])
     assert result.returncode == 3
@@ -156,7 +156,7 @@ def test_closed_and_odd_standard_files_are_no_matter(run, mode, tmp_path, closin
 
 
 @pytest.mark.parametrize("name", ["LISTEN_PID", "WATCHDOG_PID"])
-def test_variable_that_names_us_names_command(run, name):
+def test_pid_of_dumb_init_in_a_variable_becomes_that_of_command(run, name):
     script = f'export {name}=$$ LISTEN_FDS=1 LISTEN_PIDFDID=4; exec "$@"'
     look = f"echo ${name} = $$, $LISTEN_FDS, ${{LISTEN_PIDFDID-none}}"
     result = run("sh", "-c", look, before=["sh", "-c", script, "sh"])
@@ -167,14 +167,14 @@ def test_variable_that_names_us_names_command(run, name):
         "LISTEN_PIDFDID does not go with it"
 
 
-def test_both_variables_at_once(run):
+def test_both_pid_variables_are_changed_at_once(run):
     script = 'export LISTEN_PID=$$ WATCHDOG_PID=$$; exec "$@"'
     look = "echo $LISTEN_PID $WATCHDOG_PID $$"
     result = run("sh", "-c", look, before=["sh", "-c", script, "sh"])
     assert len(set(result.stdout.split())) == 1
 
 
-def test_variables_that_name_another_are_left_alone(run):
+def test_pid_of_another_process_in_a_variable_is_not_changed(run):
     others = {"LISTEN_PID": "1234567", "WATCHDOG_PID": "1234567",
               "LISTEN_PIDFDID": "4", "LISTEN_PID_X": "x"}
     result = run("env", env=os.environ | others)
@@ -182,7 +182,7 @@ def test_variables_that_name_another_are_left_alone(run):
         assert f"{name}={value}\n" in result.stdout
 
 
-def test_shebang_line(init, tmp_path):
+def test_init_runs_a_script_that_names_it_in_its_shebang(init, tmp_path):
     script = tmp_path / "script"
     script.write_text(f'#!{init} /bin/sh\necho "$1 from $0"; exit 3\n')
     script.chmod(0o755)
@@ -194,7 +194,7 @@ def test_shebang_line(init, tmp_path):
 
 @pytest.mark.parametrize("chain", [["-c", "-c"], ["", ""], ["-c", ""], ["", "-c"],
                                    ["-c"] * 5], ids=str)
-def test_chains_of_ourselves(run, init, chain):
+def test_dumb_init_can_run_dumb_init(run, init, chain):
     words = [word for option in chain for word in (init, option) if word]
     result = run(*words[1:], "sh", "-c", "echo hi; exit 3")
     assert (result.stdout, result.stderr, result.returncode) == ("hi\n", "", 3)
@@ -249,12 +249,12 @@ HEIR = """if True:
 """
 
 
-def test_process_that_did_not_become_command_is_collected(run, mode):
+def test_process_whose_exec_failed_is_reaped(run, mode):
     result = run(*mode, "nonsense-7", before=["/usr/bin/python3", "-ISc", HEIR])
     assert (result.stderr, result.returncode) == ("", 0)
 
 
-def test_script_without_its_interpreter_is_126_since_it_was_found(run, tmp_path):
+def test_script_with_a_missing_interpreter_is_126(run, tmp_path):
     script = program(tmp_path / "script-7", "#!/nonsense\n")
     assert run(script).returncode == 126
     result = run("script-7", env={"PATH": str(tmp_path)})
@@ -284,7 +284,7 @@ def test_path_is_searched_as_execvp_does(run, tmp_path):
     assert run("true", env={"PATH": "x" * 5000 + ":/usr/bin"}).returncode == 0
 
 
-def test_path_that_is_too_long_is_not_cut_off(run, tmp_path):
+def test_path_that_is_too_long_is_not_truncated(run, tmp_path):
     """The longest has 4095 bytes, PATH_MAX."""
     def directory(length):
         path = str(tmp_path)
@@ -301,7 +301,7 @@ def test_path_that_is_too_long_is_not_cut_off(run, tmp_path):
     assert run("script-7", env={"PATH": f"{too_long}:{fits}"}).stdout == "found\n"
 
 
-def test_directory_that_may_not_be_searched_is_not_what_is_missing(run, tmp_path):
+def test_unsearchable_directory_in_path_does_not_change_the_error(run, tmp_path):
     secret = tmp_path / "secret"
     secret.mkdir(mode=0)
     powers = "-dac_override,-dac_read_search"
@@ -331,7 +331,7 @@ def test_script_without_a_shebang_is_126_where_there_is_no_shell(run, tmp_path):
 
 @pytest.mark.usefixtures("unsanitized")
 @pytest.mark.parametrize("call", ["rt_sigprocmask", "rt_sigaction"])
-def test_signals_that_cannot_be_blocked_end_us_before_anything_starts(run, call):
+def test_failure_to_block_signals_is_1_and_starts_nothing(run, call):
     """Made up: seccomp(2) may forbid it."""
     result = run("echo", "started", before=[
         "strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
@@ -341,7 +341,7 @@ def test_signals_that_cannot_be_blocked_end_us_before_anything_starts(run, call)
         "[dumb-init] cannot block signals: Operation not permitted\n"
 
 
-def test_no_process_to_be_had_is_1(run):
+def test_failure_to_create_a_process_is_1(run):
     """RLIMIT_NPROC does not bind root, so the kernel's refusal is made up."""
     result = run("true", before=["strace", "-qq", "-o", "/dev/null", "-e",
                                  "trace=vfork,clone", "-e",
@@ -410,7 +410,7 @@ def has_taken_over(pid, mask):
 
 
 @pytest.mark.parametrize("call", ["vfork,clone", "setsid,setpgid", "execve"])
-def test_signal_while_command_is_half_started_waits_for_it(start, helper, call):
+def test_signal_while_command_starts_is_forwarded_once_it_runs(start, helper, call):
     """strace holds us up, so that there is no luck in it: before the child, in
     it, and before its program."""
     sigterm = 1 << signal.SIGTERM - 1
@@ -435,24 +435,24 @@ def leave_zombie():
         pass
 
 
-def test_zombie_that_was_there_before_us_is_collected(start, helper):
+def test_zombie_from_before_the_start_is_reaped(start, helper):
     """Of one that is dead already no SIGCHLD tells."""
     started = start(helper("reporter"), preexec_fn=leave_zombie)
     started.expect("ready")
     wait_until(lambda: len(children(started.pid)) == 1, "the zombie's end")
 
 
-def test_zombie_that_was_there_before_a_pause_is_collected(start):
+def test_zombie_from_before_a_pause_is_reaped(start):
     started = start("--pause", preexec_fn=leave_zombie)
     wait_until(lambda: waits_for_good(started.pid), "our first wait")
     assert not children(started.pid)
 
 
-def test_interactive_shell_as_command_without_a_terminal(run):
+def test_interactive_shell_runs_without_a_terminal(run):
     assert run(*BASH, "-i", "-c", "exit 3").returncode == 3
 
 
-def test_program_need_not_be_readable(run, tmp_path):
+def test_unreadable_program_runs(run, tmp_path):
     copy = tmp_path / "copy"
     copy.write_bytes(pathlib.Path("/bin/true").read_bytes())
     copy.chmod(stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)

@@ -32,7 +32,7 @@ def test_command_owns_the_terminal_in_session_mode(start, helper, place):
     assert foreground == started.command
 
 
-def test_command_takes_a_terminal_that_nobody_has(start, helper, place):
+def test_command_acquires_a_terminal_that_no_session_has(start, helper, place):
     """It is on stdin, but neither our session nor another has it."""
     master, slave = os.openpty()
     started = start(helper("reporter"), stdin=slave, place=place)
@@ -142,7 +142,7 @@ KEYS = 20
 @pytest.mark.parametrize("key, signum", [
     (CTRL_C, signal.SIGINT), (CTRL_BACKSLASH, signal.SIGQUIT)],
     ids=["SIGINT", "SIGQUIT"])
-def test_key_is_one_signal(start, helper, mode, place, key, signum):
+def test_key_sends_one_signal(start, helper, mode, place, key, signum):
     started = start(*mode, helper("reporter"), terminal=True, place=place)
     started.expect("ready")
     for _ in range(KEYS):
@@ -152,7 +152,7 @@ def test_key_is_one_signal(start, helper, mode, place, key, signum):
     started.expect_signals(signal.SIGRTMAX)
 
 
-def test_key_right_after_exec_is_one_signal(start, helper):
+def test_key_right_after_exec_sends_one_signal(start, helper):
     """Made up: dumb-init is slow when it looks for signals that COMMAND missed."""
     started = start("-c", helper("reporter"), terminal=True, before=[
         "strace", "-DDD", "-o", "/dev/null", "-e", "trace=rt_sigpending",
@@ -164,7 +164,7 @@ def test_key_right_after_exec_is_one_signal(start, helper):
     started.expect_signals(signal.SIGRTMAX)
 
 
-def test_new_window_size_is_one_signal(start, helper, mode, place):
+def test_new_window_size_sends_one_signal(start, helper, mode, place):
     started = start(*mode, helper("reporter"), terminal=True, place=place)
     started.expect("ready")
     fcntl.ioctl(started.output.child_fd, termios.TIOCSWINSZ,
@@ -174,7 +174,7 @@ def test_new_window_size_is_one_signal(start, helper, mode, place):
     started.expect_signals(signal.SIGRTMAX)
 
 
-def test_key_for_a_command_that_left_our_group_is_passed_on(start, helper):
+def test_key_is_forwarded_to_a_command_that_left_the_group(start, helper):
     """Single-child mode, but COMMAND made a session of its own: the terminal
     does not reach it."""
     started = start("-c", "setsid", helper("reporter"), terminal=True)
@@ -183,7 +183,7 @@ def test_key_for_a_command_that_left_our_group_is_passed_on(start, helper):
     started.expect_signals(signal.SIGINT)
 
 
-def test_key_before_command_was_born_reaches_it(start, helper, mode, place):
+def test_key_before_the_start_of_command_reaches_it(start, helper, mode, place):
     """The terminal sends to its whole group; COMMAND was not in it yet."""
     wait_for_key = """if True:
         import os, signal, sys
@@ -222,7 +222,7 @@ def test_hangup_reaches_command(start, helper, mode, place, tmp_path):
     assert numbers == ["ready", "1", "18", "64"]
 
 
-def test_terminal_of_another_session_is_left_to_it(run, mode):
+def test_terminal_of_another_session_is_not_taken(run, mode):
     master, slave = os.openpty()
     with subprocess.Popen(["setsid", "--ctty", "sh", "-c", "echo up; sleep 60"],
                           stdin=slave, stdout=slave) as owner:
@@ -255,7 +255,7 @@ WITHOUT_LEADER = """if True:
 """
 
 
-def test_hangup_before_command_was_born_reaches_it(start, helper, mode):
+def test_hangup_before_the_start_of_command_reaches_it(start, helper, mode):
     """The kernel tells the group in the foreground; COMMAND was not in it yet."""
     master, slave = os.openpty()
     started = start(*mode, helper("reporter"), stdin=slave, around=[
@@ -267,7 +267,7 @@ def test_hangup_before_command_was_born_reaches_it(start, helper, mode):
     os.close(master)
 
 
-def test_terminal_that_cannot_be_given_up_costs_no_hangup(start, tmp_path):
+def test_hangup_is_not_lost_if_the_terminal_cannot_be_given_up(start, tmp_path):
     """Made up: the third call, of TIOCNOTTY, fails, and a SIGHUP comes just then."""
     trace = tmp_path / "trace"
     started = start("sleep", "60", terminal=True, before=[
@@ -290,7 +290,7 @@ def run_in(shell, words):
     return ours, command
 
 
-def test_hangup_of_a_shell_that_has_died_reaches_command_once(shell, helper, tmp_path):
+def test_hangup_after_the_exit_of_a_shell_reaches_command_once(shell, helper, tmp_path):
     """The kernel tells its job in the foreground: COMMAND and us, if it is in our
     group."""
     said = tmp_path / "said"
@@ -308,7 +308,7 @@ def test_hangup_of_a_shell_that_has_died_reaches_command_once(shell, helper, tmp
         end_tree(ours)
 
 
-def test_under_a_shell_ctrl_z_gives_the_prompt_back(shell, mode):
+def test_ctrl_z_under_a_shell_gives_the_prompt_back(shell, mode):
     ours, command = run_in(shell, " ".join(
         ["$INIT", *mode, "sh -c 'echo running; exec sleep 60'"]))
     shell.send(CTRL_Z)
@@ -323,7 +323,7 @@ def test_under_a_shell_ctrl_z_gives_the_prompt_back(shell, mode):
     shell.expect_exact("status 130\r\n")
 
 
-def test_under_a_shell_a_background_job_leaves_it_the_terminal(shell, mode):
+def test_background_job_of_a_shell_leaves_it_the_terminal(shell, mode):
     terminal = terminal_of(shell.pid)
     ours, command = run_in(shell, " ".join(
         ["$INIT", *mode, "sh -c 'echo running; exec sleep 60' &"]))
@@ -338,7 +338,7 @@ def test_under_a_shell_a_background_job_leaves_it_the_terminal(shell, mode):
     assert (state(ours), state(command)) == ("X", "X")
 
 
-def test_under_a_shell_a_background_job_that_reads_the_terminal_stops(shell):
+def test_background_job_of_a_shell_stops_when_it_reads_the_terminal(shell):
     """SIGTTIN goes to the whole group, which COMMAND is in with us."""
     ours, command = run_in(shell, "$INIT -c sh -c 'echo running; exec cat' &")
     wait_until(lambda: (state(ours), state(command)) == ("T", "T"), "both to stop")
@@ -350,7 +350,7 @@ def test_under_a_shell_a_background_job_that_reads_the_terminal_stops(shell):
     shell.expect_exact("prompt> ")
 
 
-def test_under_a_shell_ctrl_c_is_one_sigint(shell, helper, mode):
+def test_ctrl_c_under_a_shell_sends_one_sigint(shell, helper, mode):
     shell.sendline(" ".join(["$INIT", *mode, helper("reporter")]))
     shell.expect("ready")
     for _ in range(KEYS):

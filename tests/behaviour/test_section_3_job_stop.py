@@ -91,7 +91,7 @@ def test_delayed_job_stop_that_command_catches_is_forwarded_unchanged(start):
 
 
 @each_job_stop
-def test_job_stop_that_command_does_not_catch_stops_it_below_pid_1(start, signum):
+def test_job_stop_that_command_does_not_catch_stops_it_under_pid_1(start, signum):
     """Though it catches the two others."""
     others = [each for each in JOB_STOP if each != signum]
     started = start(*catcher(*others, signal.SIGUSR1), place="pid1")
@@ -101,7 +101,7 @@ def test_job_stop_that_command_does_not_catch_stops_it_below_pid_1(start, signum
 
 
 @each_job_stop
-def test_job_stop_that_command_ignores_stops_it_below_pid_1(start, signum):
+def test_job_stop_that_command_ignores_stops_it_under_pid_1(start, signum):
     name = signum.name.removeprefix("SIG")
     started = start("sh", "-c", f"trap '' {name}; echo ready; exec sleep 1000",
                     place="pid1")
@@ -124,7 +124,7 @@ def test_job_stop_stops_a_command_whose_handlers_cannot_be_read(start, signum, w
 
 
 @each_job_stop
-def test_job_stop_stops_a_command_that_catches_it_where_we_are_not_pid_1(start, signum):
+def test_job_stop_stops_a_command_that_catches_it_when_not_pid_1(start, signum):
     started = start(*catcher(*JOB_STOP, signal.SIGUSR1))
     started.expect("ready")
     started.send(signum)
@@ -147,7 +147,7 @@ def test_job_stop_rewritten_to_itself_is_forwarded_unchanged(start, helper, plac
     assert state(started.command) != "T"
 
 
-def test_rewrite_counts_for_a_job_stop_that_command_catches(start):
+def test_job_stop_that_command_catches_is_rewritten(start):
     started = start("-r", "TTIN:USR1", *catcher(signal.SIGTTIN, signal.SIGUSR1),
                     place="pid1")
     started.expect("ready")
@@ -250,8 +250,7 @@ def test_dropped_sigterm_leaves_a_command_that_pid_1_stopped_as_it_is(start_stop
     assert started.status() == 4
 
 
-def test_stop_request_to_a_command_that_was_continued_brings_no_sigcont(start_stopped,
-                                                                        helper):
+def test_stop_request_to_a_continued_command_sends_no_sigcont(start_stopped, helper):
     started = start_stopped(helper("reporter"))
     started.send(signal.SIGCONT)
     started.expect_signals(signal.SIGCONT)
@@ -261,7 +260,7 @@ def test_stop_request_to_a_command_that_was_continued_brings_no_sigcont(start_st
     started.expect_signals(signal.SIGRTMAX)
 
 
-def test_second_stop_request_brings_no_second_sigcont(start_stopped, helper):
+def test_second_stop_request_sends_no_second_sigcont(start_stopped, helper):
     started = start_stopped(helper("reporter"))
     started.send(signal.SIGTERM)
     assert {started.next_signal("SIGTERM and SIGCONT") for _ in range(2)} == \
@@ -272,7 +271,7 @@ def test_second_stop_request_brings_no_second_sigcont(start_stopped, helper):
     started.expect_signals(signal.SIGRTMAX)
 
 
-def test_stop_request_after_a_job_stop_that_command_caught_brings_no_sigcont(start):
+def test_stop_request_after_a_caught_job_stop_sends_no_sigcont(start):
     """It was not stopped."""
     started = start(*catcher(signal.SIGTTIN, signal.SIGTERM, signal.SIGCONT,
                              signal.SIGUSR1), place="pid1")
@@ -285,7 +284,7 @@ def test_stop_request_after_a_job_stop_that_command_caught_brings_no_sigcont(sta
     assert heard_up_to(started, signal.SIGUSR1) == [signal.SIGUSR1]
 
 
-def test_sigterm_waits_for_sigcont_where_we_are_not_pid_1(start):
+def test_sigterm_waits_for_sigcont_when_not_pid_1(start):
     """We are stopped ourselves, for a shell's sake."""
     started = start(*SLEEP)
     started.expect("ready")
@@ -298,7 +297,7 @@ def test_sigterm_waits_for_sigcont_where_we_are_not_pid_1(start):
 
 
 @pytest.mark.parametrize("place, says", [("pid1", False), ("ordinary", True)])
-def test_verbose_speaks_of_a_stop_of_dumb_init_where_there_is_one(start, place, says):
+def test_verbose_prints_a_stop_of_dumb_init_except_as_pid_1(start, place, says):
     started = start("-v", *SLEEP, place=place, stderr=subprocess.PIPE)
     started.expect("ready")
     started.send(signal.SIGTSTP)

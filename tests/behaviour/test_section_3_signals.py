@@ -16,7 +16,7 @@ from conftest import (ALL_SIGNALS, JOB_STOP, MODES, WITHOUT_CAP_KILL, children,
 PLAIN = [signum for signum in ALL_SIGNALS if signum not in JOB_STOP]
 
 
-def test_every_signal_arrives(start, helper, mode, place):
+def test_every_signal_is_forwarded(start, helper, mode, place):
     """And nothing else does. What is sent last comes last, and is the proof."""
     started = start(*mode, helper("reporter"), place=place)
     started.expect("ready")
@@ -31,7 +31,7 @@ def test_every_signal_arrives(start, helper, mode, place):
     assert not lost, f"lost: {names_of(lost)}"
 
 
-def test_every_signal_arrives_when_all_are_sent_at_once(start, helper, mode):
+def test_every_signal_is_forwarded_when_all_are_sent_at_once(start, helper, mode):
     started = start(*mode, helper("reporter"))
     started.expect("ready")
     started.send(*PLAIN)
@@ -42,7 +42,8 @@ def test_every_signal_arrives_when_all_are_sent_at_once(start, helper, mode):
 
 
 @pytest.mark.parametrize("signum", JOB_STOP, ids=lambda signum: signum.name)
-def test_job_stop_arrives_as_itself_in_single_child_mode(start, helper, place, signum):
+def test_job_stop_is_forwarded_unchanged_in_single_child_mode(
+        start, helper, place, signum):
     started = start("-c", helper("reporter"), place=place)
     started.expect("ready")
     started.send(signum)
@@ -73,7 +74,7 @@ def test_job_stop_stops_the_group_in_session_mode(start, place, signum):
 
 @pytest.mark.parametrize("to", ["TSTP", "USR1", "0"])
 @pytest.mark.parametrize("signum", JOB_STOP, ids=lambda signum: signum.name)
-def test_job_stop_that_the_user_rewrote_is_that_and_suspends_us(
+def test_job_stop_that_the_user_rewrote_still_suspends_dumb_init(
         start, helper, mode, signum, to):
     started = start(*mode, "-r", f"{signum.name}:{to}", helper("reporter"))
     started.expect("ready")
@@ -86,8 +87,7 @@ def test_job_stop_that_the_user_rewrote_is_that_and_suspends_us(
     started.expect_signals(signal.SIGCONT)
 
 
-def test_signal_rewritten_to_a_job_stop_is_that_and_does_not_suspend_us(
-        start, helper, mode):
+def test_signal_rewritten_to_a_job_stop_does_not_suspend_dumb_init(start, helper, mode):
     started = start(*mode, "-r", "USR1:TSTP", helper("reporter"))
     started.expect("ready")
     # Suspended, we would not pass the second one on.
@@ -97,8 +97,7 @@ def test_signal_rewritten_to_a_job_stop_is_that_and_does_not_suspend_us(
     started.expect_signals(signal.SIGUSR2)
 
 
-def test_sigcont_that_comes_while_a_stop_is_passed_on_is_not_lost(
-        start, helper, place, tmp_path):
+def test_sigcont_while_a_stop_is_forwarded_is_not_lost(start, helper, place, tmp_path):
     """A SIGSTOP of ours would discard it, even where SIGSTOP itself is ignored,
     as PID 1. strace holds us up: in kill(2), so that SIGCONT comes before we stop;
     in timer_settime(2), so that the timer's stop comes before we wait."""
@@ -128,7 +127,8 @@ def test_sigcont_that_comes_while_a_stop_is_passed_on_is_not_lost(
         assert "kill(1, SIGSTOP" not in trace.read_text()
 
 
-def test_signal_that_the_kernel_sends_us_alone_is_passed_on(start, helper, mode):
+def test_signal_that_the_kernel_sends_to_dumb_init_alone_is_forwarded(
+        start, helper, mode):
     """Not all that it sends comes from the terminal: this is of alarm(2)."""
     started = start(*mode, helper("reporter"), before=["python3", "-ISc", "if True:\n"
                     "    import os, signal, sys\n"
@@ -183,7 +183,7 @@ def test_signal_can_be_rewritten_to_sigkill(start, mode):
     assert started.status() == 128 + signal.SIGKILL
 
 
-def test_sigchld_from_anybody_is_not_passed_on(start, helper, mode, place):
+def test_sigchld_is_not_forwarded(start, helper, mode, place):
     started = start(*mode, helper("reporter"), place=place)
     started.expect("ready")
     for _ in range(10):
@@ -258,7 +258,7 @@ def test_value_of_a_rewritten_signal_is_kept(start, helper):
 
 
 @pytest.mark.parametrize("error", ["EAGAIN", "ENOSYS"])
-def test_value_that_finds_no_room_is_lost_but_the_signal_is_not(
+def test_signal_is_forwarded_without_its_value_if_the_queue_is_full(
         start, helper, says_nothing, error):
     """RLIMIT_SIGPENDING, sigqueue(3): made up, since it does not bind others."""
     started = start("-c", helper("reporter"), stderr=says_nothing, before=[
@@ -270,7 +270,8 @@ def test_value_that_finds_no_room_is_lost_but_the_signal_is_not(
     started.expect(rb"40 0 \d+ \d+\n")
 
 
-def test_sixteenth_of_the_room_in_the_queue_is_not_for_us(start, helper, mode):
+def test_dumb_init_leaves_a_sixteenth_of_the_signal_queue_to_command(
+        start, helper, mode):
     started = start(*mode, helper("reporter"),
                     before=["prlimit", "--sigpending=1600:1700"])
     started.expect("ready")
@@ -280,8 +281,7 @@ def test_sixteenth_of_the_room_in_the_queue_is_not_for_us(start, helper, mode):
     assert resource.prlimit(started.pid, resource.RLIMIT_SIGPENDING) == (1500, 1700)
 
 
-def test_what_sigqueue_has_accepted_arrives_though_the_queue_is_full(start, helper,
-                                                                     mode):
+def test_every_queued_signal_arrives_though_the_queue_is_full(start, helper, mode):
     """It is that of a UID, RLIMIT_SIGPENDING. While COMMAND takes none and we are slow,
     somebody else takes what room we make."""
     if not maps_other_users():
@@ -312,7 +312,7 @@ def nothing_waits_for(pid):
     wait_until(lambda: int(status_field(pid, "ShdPnd"), 16) == 0, "what waits")
 
 
-def test_signal_to_a_command_that_is_gone_is_no_news(start, mode):
+def test_signal_to_a_command_that_has_exited_is_no_warning(start, mode):
     """We are stopped while COMMAND dies; then the signal comes first."""
     started = start(*mode, "sh", "-c", "echo ready; exec sleep 60",
                     stderr=subprocess.PIPE)
@@ -379,7 +379,7 @@ def test_no_permission_to_queue_a_value_is_a_warning(start, helper, another):
         "Operation not permitted\n"
 
 
-def test_alarm_of_who_started_us_is_passed_on(start, helper, mode):
+def test_alarm_set_before_the_start_is_forwarded(start, helper, mode):
     """It is the kernel that sends it, and not for a terminal."""
     started = start(*mode, "-v", helper("reporter"), stderr=subprocess.PIPE, before=[
         helper("inherit"), f"{1 << signal.SIGALRM - 1:x}", "0", "python3", "-ISc",
@@ -402,7 +402,7 @@ def test_200_orphans_of_pid_1_leave_no_zombie(start, mode):
     assert state(started.command) == "S"
 
 
-def test_where_we_are_not_pid_1_orphans_are_ours_too(start, mode):
+def test_orphans_are_reaped_by_a_subreaper(start, mode):
     script = "(setsid sleep 60 &); echo made $$; exec sleep 60"
     started = start(*mode, "sh", "-c", script)
     command = int(started.expect(rb"made (\d+)")[1])
@@ -412,7 +412,7 @@ def test_where_we_are_not_pid_1_orphans_are_ours_too(start, mode):
     wait_until(lambda: children(started.pid) == [command], "the orphan's end")
 
 
-def test_one_sigchld_that_stands_for_many_deaths_hangs_nothing(start, mode):
+def test_one_sigchld_for_many_exits_reaps_all_children(start, mode):
     """While we are stopped all the SIGCHLDs become one."""
     script = "for i in $(seq 50); do (sleep 60 &); done; echo made $$; exec sleep 60"
     started = start(*mode, "bash", "-c", script)
@@ -429,7 +429,7 @@ def test_one_sigchld_that_stands_for_many_deaths_hangs_nothing(start, mode):
     assert started.status() == 128 + signal.SIGTERM
 
 
-def test_sigchld_that_stands_for_command_among_others_ends_us(start, mode):
+def test_one_sigchld_for_command_and_orphans_makes_dumb_init_exit(start, mode):
     script = "(sleep 60 &); (sleep 60 &); echo made; exec sleep 60"
     started = start(*mode, "sh", "-c", script)
     started.expect("made")
@@ -443,7 +443,7 @@ def test_sigchld_that_stands_for_command_among_others_ends_us(start, mode):
     assert started.status() == 128 + signal.SIGKILL
 
 
-def test_child_of_any_kind_of_clone_is_collected(start, helper, mode):
+def test_child_without_an_exit_signal_is_reaped(start, helper, mode):
     """__WALL, wait(2): a program that exec's us may have made such a child."""
     started = start(*mode, helper("reporter"), before=[helper("odd_child")],
                     stdin=subprocess.PIPE)
@@ -453,7 +453,7 @@ def test_child_of_any_kind_of_clone_is_collected(start, helper, mode):
     wait_until(lambda: len(children(started.pid)) == 1, "the odd child's end")
 
 
-def test_stopped_and_continued_from_outside_we_go_on(start, helper, mode):
+def test_signals_are_forwarded_after_a_stop_from_outside(start, helper, mode):
     started = start(*mode, helper("reporter"))
     started.expect("ready")
     for _ in range(5):
@@ -463,7 +463,8 @@ def test_stopped_and_continued_from_outside_we_go_on(start, helper, mode):
         started.expect_signals(signal.SIGUSR1, signal.SIGCONT)
 
 
-def test_signals_from_inside_and_outside_the_namespace(start, helper, mode):
+def test_signals_from_inside_and_outside_the_namespace_are_forwarded(
+        start, helper, mode):
     started = start(*mode, helper("reporter"), place="pid1")
     started.expect("ready")
     started.send(signal.SIGTERM)

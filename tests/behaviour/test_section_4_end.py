@@ -17,11 +17,11 @@ DEADLY = [signum for signum in ALL_SIGNALS + [signal.SIGKILL]
 
 
 @pytest.mark.parametrize("status", [0, 1, 2, 3, 126, 127, 128, 143, 254, 255])
-def test_our_status_is_commands(run, mode, status):
+def test_status_is_that_of_command(run, mode, status):
     assert run(*mode, "sh", "-c", f"exit {status}").returncode == status
 
 
-def test_killed_by_signal_n_is_128_plus_n(run, helper, mode):
+def test_status_of_a_killed_command_is_128_plus_the_signal(run, helper, mode):
     # No shell kills itself by 32 or 33; Python ignores three others.
     python = ["python3", "-ISc",
               "import os, sys; os.kill(os.getpid(), int(sys.argv[1]))"]
@@ -34,12 +34,12 @@ def test_killed_by_signal_n_is_128_plus_n(run, helper, mode):
         assert result.returncode == 128 + signum
 
 
-def test_status_as_pid_1(start, mode):
+def test_status_is_that_of_command_as_pid_1(start, mode):
     assert start(*mode, "sh", "-c", "exit 3", place="pid1").status() == 3
     assert start(*mode, "sh", "-c", "kill -9 $$", place="pid1").status() == 137
 
 
-def test_passed_on_sigterm_ends_us_with_143(start, mode, place):
+def test_forwarded_sigterm_that_kills_command_is_143(start, mode, place):
     started = start(*mode, "sh", "-c", "echo ready; exec sleep 60", place=place)
     started.expect("ready")
     started.send(signal.SIGTERM)
@@ -52,7 +52,7 @@ read line
 """
 
 
-def test_end_of_command_is_sigterm_for_its_group_in_session_mode(start):
+def test_exit_of_command_sends_sigterm_to_its_group_in_session_mode(start):
     reading, writing = os.pipe()
     started = start("sh", "-c", SURVIVOR, stdin=reading)
     started.expect("ready")
@@ -62,7 +62,7 @@ def test_end_of_command_is_sigterm_for_its_group_in_session_mode(start):
     started.expect("sigterm")
 
 
-def test_end_of_command_is_nothing_to_others_in_single_child_mode(start):
+def test_exit_of_command_sends_no_sigterm_in_single_child_mode(start):
     reading, writing = os.pipe()
     started = start("-c", "sh", "-c", SURVIVOR.replace("echo ready", "echo $$ ready"),
                     stdin=reading)
@@ -77,7 +77,7 @@ def test_end_of_command_is_nothing_to_others_in_single_child_mode(start):
     assert b"sigterm" not in started.output.before
 
 
-def test_others_outside_commands_group_are_left_alone(start):
+def test_exit_of_command_sends_no_sigterm_outside_its_group(start):
     script = "setsid sh -c 'echo $$ ready; exec sleep 60' & read line"
     reading, writing = os.pipe()
     started = start("sh", "-c", script, stdin=reading)
@@ -89,7 +89,7 @@ def test_others_outside_commands_group_are_left_alone(start):
     os.kill(survivor, signal.SIGKILL)
 
 
-def test_all_is_no_reason_to_send_sigterm_to_more_than_the_group(start):
+def test_exit_of_command_sends_no_sigterm_outside_its_group_with_all(start):
     script = "setsid sh -c 'echo $$ outside; exec sleep 60' & " + SURVIVOR
     started = start("-a", "sh", "-c", script, stdin=subprocess.PIPE)
     said = [started.expect(rb"(\d+) outside\n|ready\n")[1] for _ in range(2)]
@@ -101,7 +101,7 @@ def test_all_is_no_reason_to_send_sigterm_to_more_than_the_group(start):
     os.kill(outside, signal.SIGKILL)
 
 
-def test_we_end_at_once_and_wait_for_nobody(start, place):
+def test_dumb_init_exits_at_once_without_waiting_for_other_processes(start, place):
     """A helper that ignores SIGTERM is no reason to stay."""
     script = "(trap '' TERM; echo $BASHPID started; exec sleep 60) & read line; exit 3"
     started = start("bash", "-c", script, place=place, stdin=subprocess.PIPE)
@@ -113,7 +113,7 @@ def test_we_end_at_once_and_wait_for_nobody(start, place):
         os.kill(helper, signal.SIGKILL)
 
 
-def test_end_of_pid_1_ends_the_namespace(start, mode):
+def test_exit_of_pid_1_ends_the_namespace(start, mode):
     started = start(*mode, "sh", "-c", "setsid sleep 60 & echo ready; read line",
                     place="pid1", stdin=subprocess.PIPE)
     started.expect("ready")

@@ -110,8 +110,8 @@ def still_late(seconds):
 
 @pytest.mark.cost
 @GRACE_AND_WAIT_ALL
-def test_we_end_within_50_ms_of_the_last_process(start_with_helper, kind, place,
-                                                 options):
+def test_dumb_init_exits_within_50_ms_of_the_last_process(
+        start_with_helper, kind, place, options):
     late = []
     while still_late(late):
         started = start_with_helper(kind, LAST, *options, place=place)
@@ -127,7 +127,7 @@ def test_we_end_within_50_ms_of_the_last_process(start_with_helper, kind, place,
 
 @pytest.mark.cost
 @GRACE_AND_WAIT_ALL
-def test_we_end_at_once_when_nothing_is_left(start, mode, place, options):
+def test_dumb_init_exits_at_once_when_no_process_remains(start, mode, place, options):
     late = []
     while still_late(late):
         started = start(*mode, *options, "sh", "-c", "echo ready; read line; exit 3",
@@ -138,7 +138,7 @@ def test_we_end_at_once_when_nothing_is_left(start, mode, place, options):
     assert min(late) < 0.05
 
 
-def test_who_ignores_sigterm_is_killed_after_the_grace_period(
+def test_process_that_ignores_sigterm_is_killed_after_the_grace_period(
         start_with_helper, helper, kind, place):
     started = start_with_helper(kind, [helper("reporter")], "-t", duration(400),
                                 place=place, stderr=subprocess.PIPE)
@@ -153,7 +153,7 @@ PTRACE_SEIZE = 0x4206
 
 
 @pytest.mark.parametrize("options", [["-t"], ["-W", "-k"]], ids=["grace", "kill-after"])
-def test_who_does_not_die_of_sigkill_holds_us_for_a_second(
+def test_process_that_survives_sigkill_delays_the_exit_by_a_second_at_most(
         start_with_helper, helper, options):
     """The test traces it, and so is the first to hear of its end: until it takes
     notice nobody else can collect it."""
@@ -174,7 +174,7 @@ def test_who_does_not_die_of_sigkill_holds_us_for_a_second(
         os.waitpid(left, 0)
 
 
-def test_grace_of_0_is_sigkill_at_once(start_with_helper, helper, place):
+def test_grace_of_0_sends_sigkill_at_once(start_with_helper, helper, place):
     started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-t", "0",
                                 place=place)
     end_command(started)
@@ -194,8 +194,8 @@ def test_stopped_process_handles_sigterm(start_with_helper, kind, place):
 
 
 @GRACE_AND_WAIT_ALL
-def test_signals_reach_what_is_left(start_with_helper, helper, mode, kind, place,
-                                    options):
+def test_signals_are_forwarded_to_remaining_processes(
+        start_with_helper, helper, mode, kind, place, options):
     started = start_with_helper(kind, [helper("reporter")], *mode, *options,
                                 place=place)
     init = started.pid
@@ -214,7 +214,7 @@ def test_signals_reach_what_is_left(start_with_helper, helper, mode, kind, place
 
 
 @GRACE_AND_WAIT_ALL
-def test_deaths_and_signals_are_seen_while_others_are_waited_for(
+def test_exits_and_signals_are_handled_while_dumb_init_waits(
         start, helper, mode, place, options):
     started = start(*mode, *options, "sh", "-c",
                     'setsid "$0" & setsid "$0" & read line; exit 3',
@@ -237,7 +237,8 @@ def test_deaths_and_signals_are_seen_while_others_are_waited_for(
     assert started.status() == 3
 
 
-def test_ctrl_c_in_the_grace_period_reaches_what_is_left(start, helper, mode, place):
+def test_ctrl_c_in_the_grace_period_reaches_remaining_processes(
+        start, helper, mode, place):
     """Of a terminal of our own, which COMMAND's session had or not."""
     started = start(*mode, "-t", "60", "sh", "-c",
                     'setsid "$0" & read line; exit 3', helper("reporter"),
@@ -258,7 +259,7 @@ BOMB = 300
 
 @pytest.mark.parametrize("options, status", [
     (["-t", "0.3"], 3), (["-k", "0.3"], 137)], ids=["grace", "kill-after"])
-def test_fork_bomb_leaves_nothing(start, helper, place, options, status):
+def test_fork_bomb_is_killed_completely(start, helper, place, options, status):
     """nothing_left_behind sees to the rest."""
     end = "exit 3" if status == 3 else "sleep 60"
     trap = "" if status == 3 else "trap '' TERM; "
@@ -285,7 +286,8 @@ def test_fork_bomb_leaves_nothing(start, helper, place, options, status):
     (KINDS["daemon"], [], signal.SIGINT), (KINDS["daemon"], [], signal.SIGQUIT),
     (KINDS["daemon"], ["-r", "HUP:QUIT"], signal.SIGHUP)],
     ids=[*KINDS, "SIGINT", "SIGQUIT", "rewritten"])
-def test_kill_after(start_with_helper, helper, place, how, options, signum):
+def test_kill_after_kills_all_processes_after_a_stop_request(
+        start_with_helper, helper, place, how, options, signum):
     """COMMAND ignores what it gets, and so does its helper."""
     started = start_with_helper(
         "trap '' TERM INT QUIT; " + how, [helper("reporter")], "-k", "0.4", *options,
@@ -309,7 +311,7 @@ def test_kill_after_does_not_begin_with_other_signals(start, helper, place):
     assert started.status() == 137
 
 
-def test_more_signals_do_not_put_kill_after_off(start, helper, place):
+def test_more_signals_do_not_postpone_kill_after(start, helper, place):
     started = start("-k", "0.4", helper("reporter"), place=place)
     started.expect("ready")
     limit = time.monotonic() + patience()
@@ -322,8 +324,7 @@ def test_more_signals_do_not_put_kill_after_off(start, helper, place):
     assert started.status() == 137
 
 
-def test_kill_after_begins_when_a_signal_that_is_held_back_arrives(
-        start, helper, place):
+def test_kill_after_begins_when_a_delayed_signal_arrives(start, helper, place):
     started = start("-d", "TERM:1h", "-k", "400ms", helper("reporter"), place=place)
     started.expect("ready")
     begun = time.monotonic()
@@ -332,7 +333,7 @@ def test_kill_after_begins_when_a_signal_that_is_held_back_arrives(
     assert started.status() == 137
 
 
-def test_kill_after_does_not_keep_us(start, place):
+def test_kill_after_does_not_delay_the_exit(start, place):
     started = start("-k", "60", "sh", "-c", "trap 'exit 4' TERM; echo ready; "
                     "while :; do sleep 0.05; done", place=place)
     started.expect("ready")
@@ -340,8 +341,7 @@ def test_kill_after_does_not_keep_us(start, place):
     assert started.status() == 4
 
 
-def test_kill_after_ends_a_grace_period_that_is_longer(start_with_helper, helper,
-                                                       place):
+def test_kill_after_ends_a_longer_grace_period(start_with_helper, helper, place):
     started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-t", "60",
                                 "-k", "0.4", place=place)
     begun = time.monotonic()
@@ -364,7 +364,7 @@ def test_wait_all_waits_for_a_command_that_goes_to_the_background(start, helper,
     assert started.status() == 4
 
 
-def test_wait_all_wakes_up_for_nothing(start_with_helper, helper, place):
+def test_wait_all_sleeps_while_nothing_happens(start_with_helper, helper, place):
     started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-W",
                                 place=place)
     init = started.pid
@@ -383,7 +383,7 @@ def test_wait_all_wakes_up_for_nothing(start_with_helper, helper, place):
 
 
 @GRACE_AND_WAIT_ALL
-def test_as_pid_1_who_came_from_outside_counts(start, options):
+def test_pid_1_waits_for_a_process_that_entered_its_namespace(start, options):
     """As with docker exec. Nobody tells PID 1 of its end."""
     started = start(*options, "sh", "-c", "echo ready; read line; exit 3",
                     place="pid1", stdin=subprocess.PIPE)
@@ -405,7 +405,8 @@ def test_as_pid_1_who_came_from_outside_counts(start, options):
     assert started.status() == 3
 
 
-def test_as_pid_1_we_do_not_end_while_we_cannot_look_who_is_left(start, tmp_path):
+def test_pid_1_does_not_exit_while_it_cannot_check_for_remaining_processes(
+        start, tmp_path):
     """Made up: seccomp(2) may forbid it."""
     started = start("-W", "sh", "-c", "echo ready; read line; exit 3", place="pid1",
                     stdin=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -434,8 +435,7 @@ def test_as_pid_1_we_do_not_end_while_we_cannot_look_who_is_left(start, tmp_path
     assert b"cannot send SIGUSR1" in started.popen.stderr.read()
 
 
-def test_as_pid_1_who_came_from_outside_and_cannot_be_killed_does_not_hold_us(start,
-                                                                          another):
+def test_pid_1_exits_though_a_process_from_outside_cannot_be_killed(start, another):
     """One of another user, whom we may not signal, and kill(2) of -1 does not tell. The
     kernel ends it when we end."""
     started = start("-t", "0.1", "sh", "-c", "echo ready; read line; exit 3",
@@ -455,8 +455,8 @@ def test_as_pid_1_who_came_from_outside_and_cannot_be_killed_does_not_hold_us(st
         b"[dumb-init] some processes survived SIGKILL; exiting anyway\n"
 
 
-def test_who_is_left_and_cannot_be_killed_does_not_hold_us(start_with_helper, helper,
-                                                           another):
+def test_dumb_init_exits_though_a_remaining_process_cannot_be_killed(
+        start_with_helper, helper, another):
     started = start_with_helper(KINDS["daemon"], [*another, helper("reporter")],
                                 "-t", "0.1", stderr=subprocess.PIPE,
                                 before=WITHOUT_CAP_KILL)
@@ -474,7 +474,7 @@ def test_who_is_left_and_cannot_be_killed_does_not_hold_us(start_with_helper, he
 
 
 @few_pids
-def test_orphan_with_the_pid_that_was_commands_is_an_orphan(start):
+def test_orphan_that_reuses_the_pid_of_command_is_an_orphan(start):
     """PIDs begin anew at 300, so those below are used up first. An orphan takes two
     of them, and every third time one more goes by, lest COMMAND's is left out. The
     PID of a session's leader would not come again as long as the session lives."""
@@ -491,7 +491,7 @@ def test_orphan_with_the_pid_that_was_commands_is_an_orphan(start):
     assert started.status() == 4
 
 
-def test_delayed_signal_is_passed_on_after_that_time(start, helper, mode, place):
+def test_delayed_signal_is_forwarded_after_the_delay(start, helper, mode, place):
     started = start(*mode, "-d", f"TERM:{duration(300)}", helper("reporter"),
                     place=place)
     started.expect("ready")
@@ -502,7 +502,7 @@ def test_delayed_signal_is_passed_on_after_that_time(start, helper, mode, place)
     assert time.monotonic() - begun >= 0.3
 
 
-def test_second_signal_cuts_the_delay_short(start, helper, mode, place):
+def test_second_signal_ends_the_delay(start, helper, mode, place):
     started = start(*mode, "-d", "TERM:1h", "-r", "TERM:USR1", helper("reporter"),
                     place=place)
     started.expect("ready")
@@ -516,7 +516,7 @@ def test_second_signal_cuts_the_delay_short(start, helper, mode, place):
         started.expect_signals(signal.SIGUSR1)
 
 
-def test_command_that_ends_meanwhile_ends_us_at_once(start, place):
+def test_exit_of_command_ends_a_delay_at_once(start, place):
     started = start("-d", "TERM:1h", "sh", "-c", "echo ready; read line; exit 5",
                     place=place, stdin=subprocess.PIPE)
     started.expect("ready")
@@ -525,8 +525,8 @@ def test_command_that_ends_meanwhile_ends_us_at_once(start, place):
     assert started.status() == 5
 
 
-def test_delayed_signal_goes_to_what_is_left_under_wait_all(start_with_helper, helper,
-                                                            place):
+def test_delayed_signal_is_forwarded_to_remaining_processes_under_wait_all(
+        start_with_helper, helper, place):
     started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-W", "-d",
                                 f"HUP:{duration(700)}", place=place)
     init = started.pid
@@ -563,7 +563,8 @@ CLOSED = ["sh", "-c", 'exec "$@" <&-', "sh"]
     [], failing("?access,?faccessat,?faccessat2", "ENOENT"),
     failing("pidfd_open", "ENOSYS")],
     ids=["this kernel", "without children files", "without pidfds"])
-def test_everything_gets_a_signal_once(start, helper, tmp_path, kernel, stdin):
+def test_all_sends_a_signal_to_every_descendant_once(
+        start, helper, tmp_path, kernel, stdin):
     """COMMAND, its child, and a daemon's; not as PID 1, where the kernel does it."""
     with open(tmp_path / "err", "wb") as err:
         started = start("-a", "bash", "-c", '"$0" & (setsid bash -c \'"$0" & '
@@ -602,19 +603,19 @@ def calls_for_a_signal(start, helper, tmp_path):
 
 
 @pytest.mark.parametrize("stdin", [[], CLOSED], ids=["open", "closed"])
-def test_signal_is_for_a_process_and_not_for_a_number(calls_for_a_signal, stdin):
+def test_all_sends_signals_through_pidfds(calls_for_a_signal, stdin):
     """Which another may have by then, kill(2)."""
     calls = calls_for_a_signal("kill,pidfd_send_signal", *stdin)
     assert [line.partition("(")[0] for line in calls if "SIGUSR1" in line] == \
         ["pidfd_send_signal"]
 
 
-def test_we_look_no_further_when_nobody_new_is_found(calls_for_a_signal):
+def test_search_for_descendants_ends_when_it_finds_no_new_process(calls_for_a_signal):
     """Our threads, COMMAND's, and ours again; each time to the end of the list."""
     assert len(calls_for_a_signal("getdents64")) == 6
 
 
-def test_many_signals_cost_no_memory(start, helper):
+def test_memory_does_not_grow_with_signals_to_all(start, helper):
     """Whom they reach is in memory that is given back."""
     started = start("-a", helper("reporter"))
     started.expect("ready")
@@ -630,7 +631,7 @@ def test_many_signals_cost_no_memory(start, helper):
     assert size_after_signals(20) == before
 
 
-def test_who_ends_meanwhile_does_not_keep_a_signal_from_the_rest(start, helper):
+def test_exit_of_one_target_does_not_keep_the_signal_from_the_others(start, helper):
     """Made up: COMMAND or its child is said to have ended."""
     started = start("-a", "sh", "-c", '"$0" & exec "$0"', helper("reporter"),
                     before=[*failing("pidfd_send_signal", "ESRCH:when=1"), *CLOSED])
@@ -641,7 +642,7 @@ def test_who_ends_meanwhile_does_not_keep_a_signal_from_the_rest(start, helper):
     started.expect_signals(signal.SIGUSR1)
 
 
-def test_who_is_left_gets_signals_where_no_children_are_listed(start, helper):
+def test_remaining_process_gets_signals_where_proc_lists_no_children(start, helper):
     """Then there is no COMMAND either, to begin with."""
     started = start("-W", "sh", "-c", '(setsid "$0" &); read line', helper("reporter"),
                     stdin=subprocess.PIPE,
@@ -678,7 +679,8 @@ def bystander(helper):
 
 
 @pytest.mark.usefixtures("unsanitized")
-def test_nobody_is_looked_for_in_the_proc_of_others(start, helper, tmp_path, bystander):
+def test_proc_of_another_pid_namespace_is_not_searched(
+        start, helper, tmp_path, bystander):
     started = start("-a", helper("reporter"), stderr=subprocess.PIPE, before=[
         "unshare", "--mount", "sh", "-c", FAKE_PROC, "sh", str(tmp_path / "proc"),
         str(bystander.pid)])
@@ -690,7 +692,7 @@ def test_nobody_is_looked_for_in_the_proc_of_others(start, helper, tmp_path, bys
     assert bystander.stdout.readline().startswith(f"{signal.SIGUSR2:d} ")
 
 
-def test_each_of_many_processes_gets_a_signal(start):
+def test_all_reaches_each_of_200_processes(start):
     """Whatever its PID is: more in a row than a word of our sets has bits."""
     started = start("-a", "bash", "-c", "trap : TERM; for i in {1..200}; do sleep 60 & "
                     "done; echo ready; wait; wait; echo over; read")
@@ -699,7 +701,7 @@ def test_each_of_many_processes_gets_a_signal(start):
     started.expect("over")
 
 
-def test_pid_1_is_none_of_what_is_left(start, helper):
+def test_pid_1_above_dumb_init_gets_no_signal(start, helper):
     """Where it is another, and COMMAND has ended."""
     pid_1 = "trap 'echo hit' USR1; exec 3<&0; \"$@\" <&3 & wait; wait; wait; wait"
     started = start("-W", "sh", "-c", '(setsid "$0" &); read line; exit 3',
@@ -732,7 +734,7 @@ def test_chain_of_processes_is_reached_to_its_end(start_with_helper, helper, pla
     assert started.status() == 3
 
 
-def test_child_that_is_born_while_we_look_gets_the_signal(start, helper):
+def test_child_born_during_the_search_gets_the_signal(start, helper):
     """The children are listed right behind the signal to their parent."""
     started = start("-a", helper("family"), "brood", before=slow("pidfd_send_signal"))
     started.expect("ready")
@@ -744,16 +746,15 @@ def test_child_that_is_born_while_we_look_gets_the_signal(start, helper):
         started.expect("got")
 
 
-def test_processes_that_start_each_other_anew_are_killed(start_with_helper, helper,
-                                                         place):
+def test_processes_that_restart_each_other_are_killed(start_with_helper, helper, place):
     started = start_with_helper(KINDS["daemon"], [helper("family"), "phoenix"],
                                 "-t", "0.1", place=place)
     end_command(started)
     assert started.status() == 3
 
 
-def test_we_do_not_hunt_who_is_started_anew_but_stop_all_first(start_with_helper,
-                                                               helper, tmp_path):
+def test_processes_that_restart_each_other_are_stopped_before_they_are_killed(
+        start_with_helper, helper, tmp_path):
     trace = tmp_path / "trace"
     started = start_with_helper(KINDS["daemon"], [helper("family"), "phoenix"],
                                 "-t", "0.1", before=slow("pidfd_send_signal", trace))
@@ -763,7 +764,7 @@ def test_we_do_not_hunt_who_is_started_anew_but_stop_all_first(start_with_helper
     assert trace.read_text().count("SIGKILL") < 20
 
 
-def test_without_proc_command_gets_the_signal_at_least(start, helper):
+def test_command_gets_the_signal_without_proc(start, helper):
     started = start("-a", helper("reporter"), stderr=subprocess.PIPE, before=[
         "unshare", "--mount", "sh", "-c",
         'mount -t tmpfs none /proc && exec "$0" "$@"'])
@@ -782,7 +783,7 @@ def leave_no_memory(started):
 
 
 @pytest.mark.usefixtures("unsanitized")
-def test_without_memory_command_gets_the_signal_at_least(start, helper):
+def test_command_gets_the_signal_without_memory(start, helper):
     started = start("-a", helper("reporter"), stderr=subprocess.PIPE)
     started.expect("ready")
     leave_no_memory(started)
@@ -793,7 +794,7 @@ def test_without_memory_command_gets_the_signal_at_least(start, helper):
 
 
 @pytest.mark.usefixtures("unsanitized")
-def test_without_memory_our_own_group_gets_nothing(start, helper, tmp_path):
+def test_group_of_dumb_init_gets_no_signal_without_memory(start, helper, tmp_path):
     """When COMMAND has ended: we are in that group, and would hear of it."""
     with open(tmp_path / "err", "wb") as err:
         started = start("-W", "sh", "-c", '(setsid "$0" &); read line; exit 3',
@@ -811,7 +812,7 @@ def test_without_memory_our_own_group_gets_nothing(start, helper, tmp_path):
 
 
 @pytest.mark.usefixtures("unsanitized")
-def test_without_memory_we_still_wait_for_all(start_with_helper, helper):
+def test_wait_all_waits_without_memory(start_with_helper, helper):
     started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-W",
                                 stderr=subprocess.PIPE)
     end_command(started)
@@ -826,7 +827,7 @@ def test_without_memory_we_still_wait_for_all(start_with_helper, helper):
 
 
 @few_pids
-def test_process_that_has_got_the_pid_of_another_is_not_hit(start, helper, tmp_path):
+def test_process_that_reuses_a_pid_gets_no_signal(start, helper, tmp_path):
     """PIDs come again at once where there are few; and we are slow (strace) between
     the listing of a process and the next look at it."""
     strangers = tmp_path / "strangers"

@@ -59,7 +59,7 @@ def test_kill_after_does_not_begin_with_other_signals(start, helper, place, opti
 
 @pytest.mark.parametrize("options", [[], ["-t", "60"], ["-W"]],
                          ids=["", "grace", "wait-all"])
-def test_kill_after_ends_with_137_though_command_cannot_be_killed(
+def test_kill_after_exits_with_137_though_command_cannot_be_killed(
         start, helper, place, another, options):
     started = start("-k", "0.2", *options, *another, helper("reporter"), place=place,
                     before=WITHOUT_CAP_KILL, stderr=subprocess.PIPE)
@@ -143,8 +143,8 @@ def heard_under_grace(start, helper, tmp_path, words, name, signum, **options):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_grace_sends_sigterm_only_to_processes_that_had_none(start, helper, tmp_path,
-                                                             place, case):
+def test_grace_sends_sigterm_only_to_processes_without_one(
+        start, helper, tmp_path, place, case):
     words, name, signum, wanted = CASES[case]
     assert heard_under_grace(start, helper, tmp_path, words, name, signum,
                              place=place) == wanted
@@ -188,7 +188,7 @@ CLEAN_UPS = {"child": '"$0"', "grandchild": '(:; "$0"; :)',
 @pytest.mark.parametrize("before", [[], WITHOUT_NEWEST], ids=["PIDs", "times"])
 @pytest.mark.parametrize("clean_up", CLEAN_UPS)
 @pytest.mark.parametrize("words", [[], ["-g"], ["-a"]], ids=["session", "group", "all"])
-def test_grace_leaves_the_clean_up_of_a_process_that_had_sigterm_alone(
+def test_grace_does_not_interrupt_the_clean_up_of_a_process_that_got_sigterm(
         start, helper, place, words, clean_up, before):
     started = start("-t", "60", *words, "bash", "-c", CLEANS_UP, helper("reporter"),
                     CLEAN_UPS[clean_up], place=place, before=before,
@@ -207,7 +207,8 @@ while :; do :; done
 """
 
 
-def test_grace_leaves_a_clean_up_alone_that_begins_meanwhile(start, helper, place):
+def test_grace_does_not_interrupt_a_clean_up_that_begins_meanwhile(
+        start, helper, place):
     """strace delays dumb-init while a process that gets its SIGTERM now begins one."""
     started = start("-t", "60", "bash", "-c", ELSEWHERE, helper("reporter"),
                     place=place, before=[
@@ -257,7 +258,7 @@ def cpu_ms(pid):
 
 
 @pytest.mark.cost
-def test_grace_looks_at_10000_processes_in_100_ms_of_cpu_time(start, helper):
+def test_grace_checks_10000_processes_in_100_ms_of_cpu_time(start, helper):
     started = start("-t", "60", "/usr/bin/python3", "-ISc", CROWD, helper("gate"),
                     helper("reporter"), str(MANY), place="pid1", stdin=subprocess.PIPE)
     if started.expect("made|refused")[0] == b"refused":

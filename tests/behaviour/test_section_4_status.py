@@ -47,22 +47,19 @@ TRIES = 25
 
 
 @pytest.mark.parametrize("spin", [0, 100])
-def test_status_is_the_one_wait_returns_when_two_threads_end_command_at_once(
-        run, helper, spin):
+def test_status_is_that_of_wait_when_two_threads_end_command_at_once(run, helper, spin):
     command = [helper("thread_end"), "race", str(spin)]
     statuses = [run(*command).returncode for _ in range(TRIES)]
     assert statuses == [3] * TRIES
 
 
-def test_status_is_the_one_wait_returns_when_two_threads_end_pid_1s_command(
-        run, helper):
+def test_status_is_that_of_wait_when_two_threads_end_the_command_of_pid_1(run, helper):
     loop = 'for i in 1 2 3 4 5 6 7 8; do unshare --pid --fork "$@"; echo $?; done'
     result = run(helper("thread_end"), "race", "0", before=["sh", "-c", loop, "sh"])
     assert result.stdout.split() == ["3"] * 8
 
 
-def test_status_of_an_orphan_is_the_one_wait_returns_when_two_threads_end_it(
-        run, helper):
+def test_status_of_an_orphan_is_that_of_wait_when_two_threads_end_it(run, helper):
     orphans = 'i=0; while [ $i -lt 40 ]; do ("$@" &); i=$((i + 1)); done'
     result = run("-w", "-W", "sh", "-c", orphans, "sh", helper("thread_end"), "race",
                  "0")
@@ -74,7 +71,7 @@ def test_status_of_an_orphan_is_the_one_wait_returns_when_two_threads_end_it(
 
 @pytest.mark.parametrize("how, status", [("exit3", 3), ("pthread", 3), ("segv", 139),
                                          ("abort", 134)])
-def test_status_is_the_one_wait_returns_when_the_first_thread_has_ended(
+def test_status_is_that_of_wait_when_the_first_thread_has_exited(
         run, helper, mode, before, how, status):
     result = run(*mode, helper("thread_end"), how, before=before,
                  preexec_fn=without_core)
@@ -83,7 +80,7 @@ def test_status_is_the_one_wait_returns_when_the_first_thread_has_ended(
 
 
 @pytest.mark.parametrize("sent, status", [(signal.SIGTERM, 143), (signal.SIGKILL, 137)])
-def test_signal_that_kills_command_whose_first_thread_has_ended_is_the_status(
+def test_signal_that_kills_command_without_its_first_thread_is_the_status(
         start, helper, mode, place, sent, status):
     started = start(*mode, helper("thread_end"), "pause", place=place,
                     stderr=subprocess.DEVNULL)
@@ -92,8 +89,7 @@ def test_signal_that_kills_command_whose_first_thread_has_ended_is_the_status(
     assert started.status() == status
 
 
-def test_command_whose_first_thread_has_ended_is_not_taken_for_one_that_exited(
-        start, helper, mode, place):
+def test_exit_of_the_first_thread_is_not_an_exit_of_command(start, helper, mode, place):
     started = start(*mode, "-v", helper("thread_end"), "pause", place=place,
                     stderr=subprocess.PIPE)
     started.expect("ready")
@@ -104,7 +100,7 @@ def test_command_whose_first_thread_has_ended_is_not_taken_for_one_that_exited(
     assert "exited with" not in said
 
 
-def test_core_dumped_by_another_thread_than_the_first_is_named(run, helper, tmp_path):
+def test_core_dump_of_another_thread_is_printed(run, helper, tmp_path):
     """It is, where the kernel says so of the same program without an init."""
     command = ["sh", "-c", 'ulimit -S -c "$(ulimit -H -c)"; exec "$@"', "sh",
                helper("thread_end"), "segv"]
@@ -129,7 +125,7 @@ def start_traced(start, helper, *words, place="ordinary", how="signals"):
     return started
 
 
-def test_traced_command_gets_its_signals_and_goes_on(start, helper, mode, place):
+def test_traced_command_gets_its_signals_and_continues(start, helper, mode, place):
     started = start_traced(start, helper, *mode, place=place)
     command = started.command
     for _ in range(3):
@@ -142,7 +138,7 @@ def test_traced_command_gets_its_signals_and_goes_on(start, helper, mode, place)
     assert DEATH not in stderr_of(started)
 
 
-def test_trace_stop_during_the_look_for_a_job_stop_is_no_hang(start, helper):
+def test_trace_stop_during_the_check_for_a_job_stop_does_not_hang(start, helper):
     """Made up: group mode, in which the second waitid(2) looks for a job stop, and a
     first one that takes its time."""
     started = start("-g", helper("traced"), "signals", stdin=subprocess.PIPE, before=[
@@ -159,7 +155,7 @@ def test_trace_stop_during_the_look_for_a_job_stop_is_no_hang(start, helper):
     assert started.status() == 5
 
 
-def test_first_signal_of_a_traced_command_may_be_one_that_it_ignores(
+def test_traced_command_continues_if_its_first_signal_is_ignored(
         start, helper, mode, place):
     started = start_traced(start, helper, *mode, place=place)
     started.send(signal.SIGUSR1)
@@ -178,7 +174,7 @@ def test_signal_that_kills_a_traced_command_is_the_status(start, helper, place, 
     assert started.status() == status
 
 
-def test_forwarded_sigterm_ends_a_traced_command(start, helper, mode, place):
+def test_forwarded_sigterm_kills_a_traced_command(start, helper, mode, place):
     started = start_traced(start, helper, *mode, place=place)
     started.send(signal.SIGTERM)
     assert started.status() == 143
@@ -190,7 +186,7 @@ LATE_PTRACE = ["strace", "-qq", "-D", "-o", "/dev/null", "-e", "trace=ptrace", "
 
 
 @pytest.mark.parametrize("how", ["signals", "thread-stays"])
-def test_command_that_is_killed_in_the_moment_in_which_it_is_let_go_is_not_lost(
+def test_traced_command_that_is_killed_while_it_is_detached_is_reaped(
         start, helper, how):
     """After a stop has been seen, and before PTRACE_DETACH, which then fails."""
     started = start(helper("traced"), how, before=LATE_PTRACE, stdin=subprocess.PIPE,
@@ -211,8 +207,8 @@ def test_command_that_is_killed_in_the_moment_in_which_it_is_let_go_is_not_lost(
 @pytest.mark.parametrize("signum, status", [
     (signal.SIGTRAP, 133), (signal.SIGSEGV, 139), (signal.SIGUSR1, 138),
     (signal.SIGCONT, 5), (signal.SIGWINCH, 5)])
-def test_signal_that_a_traced_command_sends_itself_acts_on_it(run, helper, before,
-                                                              signum, status):
+def test_signal_that_a_traced_command_sends_to_itself_acts_on_it(
+        run, helper, before, signum, status):
     result = run(helper("traced"), "raise", str(int(signum)), before=before,
                  preexec_fn=without_core)
     assert result.returncode == status
@@ -220,8 +216,8 @@ def test_signal_that_a_traced_command_sends_itself_acts_on_it(run, helper, befor
 
 
 @pytest.mark.parametrize("options", [[], ["-c"]], ids=str)
-def test_stop_that_a_traced_command_sends_itself_lasts_until_sigcont(start, helper,
-                                                                     place, options):
+def test_stop_that_a_traced_command_sends_to_itself_lasts_until_sigcont(
+        start, helper, place, options):
     started = start(*options, helper("traced"), "raise", str(int(signal.SIGSTOP)),
                     place=place)
     ours = wait_until(lambda: started.popen.pid if place == "ordinary" else
@@ -240,8 +236,8 @@ def test_execve_of_a_traced_command_does_not_kill_it(run, helper, mode, before):
     assert (result.returncode, result.stdout, result.stderr) == (6, "run\n", "")
 
 
-def test_traced_first_thread_that_exits_is_no_exit_of_command(start, helper, mode,
-                                                              place):
+def test_exit_of_a_traced_first_thread_is_not_an_exit_of_command(
+        start, helper, mode, place):
     started = start_traced(start, helper, *mode, place=place, how="first")
     command = started.command
     wait_until(lambda: state(command) == "Z", "the first thread's exit")
@@ -254,7 +250,7 @@ def test_traced_first_thread_that_exits_is_no_exit_of_command(start, helper, mod
 
 
 @pytest.mark.parametrize("how", ["thread", "thread-signal"])
-def test_traced_thread_that_is_not_the_first_is_reaped_and_no_exit(
+def test_traced_thread_is_reaped_and_is_not_an_exit_of_command(
         start, helper, mode, place, how):
     """Its join ends while it is a zombie still, which a tracer must reap."""
     started = start_traced(start, helper, *mode, place=place, how=how)
@@ -278,7 +274,7 @@ def test_command_with_a_traced_thread_exits_with_its_own_status(start, helper, p
     assert started.status() == status
 
 
-def test_traced_thread_gets_a_signal_and_goes_on(start, helper, place):
+def test_traced_thread_gets_a_signal_and_continues(start, helper, place):
     started = start_traced(start, helper, place=place, how="thread-stays")
     for _ in range(2):
         started.send(signal.SIGUSR2)
@@ -333,8 +329,7 @@ def refusing(started):
     return int(started.expect(rb"(\d+) refuses")[1])
 
 
-def test_refusal_by_one_target_of_a_forwarded_signal_is_a_warning_and_no_comment(
-        start, another, of_root):
+def test_refusal_of_a_forwarded_signal_is_only_a_warning(start, another, of_root):
     started = start("-a", "bash", "-c", of_root + "exec sleep 60",
                     before=another, stderr=subprocess.PIPE)
     refuses = refusing(started)
@@ -346,8 +341,7 @@ def test_refusal_by_one_target_of_a_forwarded_signal_is_a_warning_and_no_comment
         f"[dumb-init] cannot send SIGTERM to all processes: {REFUSED}\n"
 
 
-def test_refusal_of_sigkill_by_one_target_is_a_warning_and_no_comment(
-        start, another, of_root):
+def test_refusal_of_sigkill_is_only_a_warning(start, another, of_root):
     directory = pathlib.Path(tempfile.mkdtemp())
     directory.chmod(0o777)
     log = directory / "termination-log"
@@ -381,7 +375,7 @@ def test_refusal_of_sigkill_under_grace_is_a_warning(start, another, of_root):
 
 
 @pytest.mark.usefixtures("unsanitized")
-def test_forwarded_signal_without_proc_gets_no_comment(start, mode):
+def test_forwarded_signal_is_not_explained_without_proc(start, mode):
     started = start("-a", *mode, "sh", "-c", "echo ready; exec sleep 60",
                     before=NO_PROC, stderr=subprocess.PIPE)
     started.expect("ready")
@@ -393,7 +387,7 @@ def test_forwarded_signal_without_proc_gets_no_comment(start, mode):
 
 
 @pytest.mark.usefixtures("unsanitized")
-def test_own_sigkill_without_proc_is_a_warning_and_no_comment(start, mode, log):
+def test_own_sigkill_is_only_a_warning_without_proc(start, mode, log):
     started = start("-k", "50ms", f"--termination-log={log}", *mode, "sh", "-c",
                     "trap '' TERM; echo ready; while :; do sleep 0.1; done",
                     before=NO_PROC, stderr=subprocess.PIPE)
@@ -409,21 +403,21 @@ def test_own_sigkill_without_proc_is_a_warning_and_no_comment(start, mode, log):
 
 
 @pytest.mark.parametrize("quiet", [[], ["-q"]], ids=str)
-def test_death_by_sigpipe_is_not_commented(run, mode, before, log, quiet):
+def test_command_killed_by_sigpipe_is_not_explained(run, mode, before, log, quiet):
     result = run(*quiet, *mode, f"--termination-log={log}", "sh", "-c",
                  "kill -PIPE $$", before=before)
     assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, "")
     assert not log.exists()
 
 
-def test_end_of_a_pipeline_is_not_commented(run, mode):
+def test_end_of_a_pipeline_is_not_explained(run, mode):
     result = run(*mode, "yes", before=["sh", "-c", '"$@" | head -n 1', "sh"])
     assert (result.returncode, result.stdout, result.stderr) == (0, "y\n", "")
 
 
 @pytest.mark.usefixtures("unsanitized")
 @pytest.mark.parametrize("options", [["-a", "-t", "50ms"], ["-t", "50ms"]], ids=str)
-def test_without_proc_no_line_claims_that_a_process_survived_sigkill(start, options):
+def test_no_line_claims_that_a_process_survived_sigkill_without_proc(start, options):
     """None was sent, as none could be found."""
     started = start(*options, "sh", "-c", "sleep 60 & echo $! ready; read line; exit 3",
                     before=NO_PROC, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -485,7 +479,8 @@ def test_status_other_than_137_or_without_a_counted_kill_is_not_explained(
     assert not log.exists()
 
 
-def test_shell_whose_child_was_out_of_memory_is_explained(run, inside, log):  # noqa
+def test_status_of_a_shell_whose_child_was_out_of_memory_is_explained(
+        run, inside, log):  # noqa
     result = run(f"--termination-log={log}", "sh", "-c",
                  AWAIT_INIT + '"$@" 2>/dev/null; exit $?', "sh", *EATER, before=inside)
     assert result.returncode == 137
@@ -493,7 +488,7 @@ def test_shell_whose_child_was_out_of_memory_is_explained(run, inside, log):  # 
     assert log.read_text() == result.stderr
 
 
-def test_shell_whose_child_was_killed_with_memory_left_is_not_explained(
+def test_status_of_a_shell_whose_child_was_killed_otherwise_is_not_explained(
         run, inside, log):  # noqa: F811
     result = run(f"--termination-log={log}", "sh", "-c", AWAIT_INIT +
                  "sh -c 'kill -9 $$'; exit $?", before=inside)

@@ -28,7 +28,7 @@ KILLED = re.compile(r"\[dumb-init\] \S+ \(PID \d+\) was killed by SIGKILL, "
                     r"not sent by dumb-init: .*")
 
 
-def test_without_verbose_we_say_nothing_while_all_goes_well(start, mode, place):
+def test_nothing_is_printed_without_verbose_while_all_goes_well(start, mode, place):
     script = "(sleep 0.01 &); echo ready; exec sleep 60"
     started = start(*mode, "sh", "-c", script, place=place, stderr=subprocess.PIPE)
     started.expect("ready")
@@ -37,7 +37,7 @@ def test_without_verbose_we_say_nothing_while_all_goes_well(start, mode, place):
     assert not lines_of(started)
 
 
-def test_verbose_says_what_happens(start, helper, mode):
+def test_verbose_prints_start_signals_and_exits(start, helper, mode):
     started = start("-v", *mode, "-r", "USR2:0", "-r", "HUP:INT", helper("reporter"),
                     stderr=subprocess.PIPE)
     started.expect("ready")
@@ -73,7 +73,7 @@ def test_verbose_says_what_happens(start, helper, mode):
 
 
 @pytest.mark.parametrize("delay", ["50ms", "1h"])
-def test_verbose_tells_of_a_signal_that_is_held_back(start, helper, mode, delay):
+def test_verbose_prints_a_delayed_signal(start, helper, mode, delay):
     started = start("-v", *mode, "-d", f"TERM:{delay}", "-r", "TERM:INT",
                     helper("reporter"), stderr=subprocess.PIPE)
     started.expect("ready")
@@ -94,7 +94,7 @@ def test_verbose_tells_of_a_signal_that_is_held_back(start, helper, mode, delay)
         f"{sender}: delayed (--delay)", f"{sender}: forwarded to {target} as SIGINT"]
 
 
-def test_verbose_names_everything_as_the_target(start, helper, mode, place):
+def test_verbose_names_all_processes_as_the_target(start, helper, mode, place):
     started = start("-v", *mode, "-a", "-t", "10", helper("reporter"), place=place,
                     stderr=subprocess.PIPE)
     started.expect("ready")
@@ -123,8 +123,7 @@ KILL_AFTER_EXPIRED = \
 @pytest.mark.parametrize("options, lines", [
     (["-t", "50ms"], [GRACE_EXPIRED]), (["-t", "0"], [GRACE_EXPIRED]),
     (["-t", "50ms", "-k", "1h"], [GRACE_EXPIRED]), (["-qt", "50ms"], [])], ids=str)
-def test_one_line_tells_that_the_grace_period_is_over(start, helper, mode, place,
-                                                      options, lines):
+def test_one_line_says_that_grace_expired(start, helper, mode, place, options, lines):
     started = start(*mode, *options, "sh", "-c", STUBBORN, helper("reporter"),
                     place=place, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     started.expect("ready")
@@ -137,8 +136,8 @@ def test_one_line_tells_that_the_grace_period_is_over(start, helper, mode, place
     (["-k", "50ms"], [KILL_AFTER_EXPIRED]), (["-k", "0"], [KILL_AFTER_EXPIRED]),
     (["-k", "50ms", "-t", "50ms"], [KILL_AFTER_EXPIRED]),
     (["-k", "50ms", "-W"], [KILL_AFTER_EXPIRED]), (["-qk", "50ms"], [])], ids=str)
-def test_one_line_tells_that_the_time_to_end_is_over(start, helper, mode, place,
-                                                     options, lines):
+def test_one_line_says_that_kill_after_expired(
+        start, helper, mode, place, options, lines):
     started = start(*mode, *options, helper("reporter"), place=place,
                     stderr=subprocess.PIPE)
     started.expect("ready")
@@ -150,7 +149,8 @@ def test_one_line_tells_that_the_time_to_end_is_over(start, helper, mode, place,
 @pytest.mark.parametrize("options, before", [
     (["-k", "1h"], "echo ready;"), (["-t", "1h"], DAEMON), (["-k1h", "-t1h"], DAEMON)],
     ids=str)
-def test_no_line_tells_of_a_time_that_sufficed(start, mode, place, options, before):
+def test_no_line_is_printed_for_a_time_that_did_not_expire(
+        start, mode, place, options, before):
     started = start(*mode, *options, "sh", "-c", f"{before} exec sleep 60",
                     place=place, stderr=subprocess.PIPE)
     started.expect("ready")
@@ -159,7 +159,7 @@ def test_no_line_tells_of_a_time_that_sufficed(start, mode, place, options, befo
     assert not lines_of(started)
 
 
-def test_verbose_tells_of_orphans_and_of_suspension(start):
+def test_verbose_prints_orphans_and_suspension(start):
     script = "(sh -c 'exit 5' &); echo ready; exec sleep 60"
     started = start("-v", "sh", "-c", script, stderr=subprocess.PIPE)
     started.expect("ready")
@@ -175,8 +175,7 @@ def test_verbose_tells_of_orphans_and_of_suspension(start):
     assert "[dumb-init] stopping until SIGCONT" in lines_of(started)
 
 
-def test_verbose_tells_what_the_terminal_has_sent_to_command_already(start, helper,
-                                                                     tmp_path):
+def test_verbose_names_a_signal_that_the_terminal_already_sent(start, helper, tmp_path):
     said = tmp_path / "said"
     started = start("-c", helper("reporter"), terminal=True, before=[
         "sh", "-c", f'exec "$0" -v "$@" 2>{said}'])
@@ -188,7 +187,7 @@ def test_verbose_tells_what_the_terminal_has_sent_to_command_already(start, help
         said.read_text()
 
 
-def test_quiet_says_only_what_ends_us(run):
+def test_quiet_prints_only_fatal_errors(run):
     assert run("-q", "/nonsense").stderr == \
         "[dumb-init] cannot execute '/nonsense': No such file or directory\n"
 
@@ -203,7 +202,7 @@ def test_a_line_is_one_write(run, tmp_path, mode):
         assert line.startswith("[dumb-init] ") and line.endswith("\\n")
 
 
-def test_a_line_stays_a_line_whatever_the_name_holds(run):
+def test_control_characters_in_a_name_do_not_break_the_line(run):
     result = run("/no\nsuch\tthing\x1b[31m")
     line, _ = result.stderr.splitlines()
     assert line == "[dumb-init] cannot execute '/no?such?thing?[31m': " \
@@ -218,7 +217,7 @@ def test_a_long_name_does_not_make_a_long_line(run):
     assert line.endswith("x...")
 
 
-def test_stderr_that_nobody_reads_stalls_nothing(start, helper, mode, place):
+def test_full_stderr_does_not_stop_dumb_init(start, helper, mode, place):
     """A full pipe: write(2) would wait, and PID 1 with it."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -244,7 +243,7 @@ def gets_only_what_we_send(started, signum):
         started.expect_signals(each)
 
 
-def test_stderr_whose_reader_is_gone_sends_command_no_sigpipe(start, helper, mode):
+def test_stderr_without_a_reader_sends_command_no_sigpipe(start, helper, mode):
     reading, writing = os.pipe()
     started = start("-v", *mode, helper("reporter"), stderr=writing)
     os.close(writing)
@@ -252,7 +251,7 @@ def test_stderr_whose_reader_is_gone_sends_command_no_sigpipe(start, helper, mod
     gets_only_what_we_send(started, signal.SIGPIPE)
 
 
-def test_stderr_that_has_reached_its_limit_sends_command_no_sigxfsz(
+def test_stderr_at_its_size_limit_sends_command_no_sigxfsz(
         start, helper, mode, tmp_path):
     with open(tmp_path / "said", "w", encoding="ascii") as said:
         started = start("-v", *mode, helper("reporter"), stderr=said,
@@ -260,7 +259,7 @@ def test_stderr_that_has_reached_its_limit_sends_command_no_sigxfsz(
     gets_only_what_we_send(started, signal.SIGXFSZ)
 
 
-def test_nothing_of_ours_reaches_stdout(run, mode):
+def test_dumb_init_prints_nothing_to_stdout(run, mode):
     result = run("-v", *mode, "sh", "-c", "(true &); echo mine; kill -HUP $PPID; "
                  "exec sleep 60")
     assert result.stdout == "mine\n"

@@ -326,7 +326,7 @@ def test_messages_are_appended_where_the_position_of_a_file_is(start, helper, us
     assert text[position:].startswith(b"after\n")
 
 
-def test_messages_on_dev_null_stop_nothing(start, helper, user, mode):
+def test_messages_to_dev_null_do_not_stop_dumb_init(start, helper, user, mode):
     started = start("-v", *mode, "-r", "TERM:KILL", helper("reporter"), before=user,
                     stderr=subprocess.DEVNULL)
     started.expect("ready")
@@ -334,7 +334,8 @@ def test_messages_on_dev_null_stop_nothing(start, helper, user, mode):
     assert ends_at_sigterm(started)
 
 
-def test_closed_stderr_stops_nothing_and_stays_closed(start, helper, user, mode):
+def test_closed_stderr_stays_closed_and_does_not_stop_dumb_init(
+        start, helper, user, mode):
     started = start("-v", *mode, "-r", "TERM:KILL", helper("reporter"), before=[
         "sh", "-c", 'exec "$@" 2>&-', "sh", *user])
     started.expect("ready")
@@ -532,7 +533,7 @@ def test_variable_with_100000_bytes_of_options_works_on_a_small_stack(
     ("-q " * (LONG // 3) + "nonsense", "nonsense"),
     ("x" * LONG, "xxx"), ("--" + "x" * LONG, "xxx"), ("-r " + "x" * LONG, "xxx")],
     ids=["option last", "word last", "a word", "an option", "an argument"])
-def test_variable_with_100000_bytes_that_is_wrong_is_1_and_a_clear_line(
+def test_wrong_variable_with_100000_bytes_is_1_and_a_clear_line(
         run, helper, value, shown):
     result = starts(run, helper, {"DUMB_INIT_OPTIONS": value})
     assert result.returncode == 1

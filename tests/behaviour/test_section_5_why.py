@@ -85,7 +85,7 @@ def elf(machine, loader=None):
 
 
 @pytest.mark.parametrize("line", ["#!/bin/sh\r", "#! /bin/sh\r", "#!\t/usr/bin/sh\r"])
-def test_script_with_windows_line_ends_is_told_of_them(run, mode, tmp_path, line):
+def test_hint_names_the_windows_line_endings_of_a_script(run, mode, tmp_path, line):
     script = program(tmp_path / "windows-7", f"{line}\necho hi\r\n")
     assert_not_run(run, script, NO_ENTRY,
                    f"'{script}' has Windows line endings (CRLF); convert it with "
@@ -95,20 +95,20 @@ def test_script_with_windows_line_ends_is_told_of_them(run, mode, tmp_path, line
 
 @pytest.mark.parametrize("line", ["#!/nonsense/python3", "#! /nonsense/python3 -u",
                                   "#!/nonsense/python3\t-u\r"])
-def test_script_without_its_interpreter_names_it(run, tmp_path, line):
+def test_hint_names_the_missing_interpreter_of_a_script(run, tmp_path, line):
     script = program(tmp_path / "script-7", f"{line}\nprint('hi')\n")
     assert_not_run(run, script, NO_ENTRY, f"'{script}' needs the interpreter "
                    "'/nonsense/python3', which does not exist")
 
 
-def test_interpreter_that_is_a_script_without_its_own_is_what_is_named(run, tmp_path):
+def test_hint_names_the_missing_interpreter_of_an_interpreter(run, tmp_path):
     middle = program(tmp_path / "middle", "#!/nonsense/sh\n")
     script = program(tmp_path / "script-7", f"#!{middle}\n")
     assert_not_run(run, script, NO_ENTRY, f"'{middle}' needs the interpreter "
                    "'/nonsense/sh', which does not exist")
 
 
-def test_interpreter_that_may_not_be_executed_is_what_is_named(run, tmp_path):
+def test_hint_names_an_interpreter_without_execute_permission(run, tmp_path):
     middle = program(tmp_path / "middle", "#!/bin/sh\n", 0o644)
     script = program(tmp_path / "script-7", f"#!{middle}\n")
     assert_not_run(run, script, NO_ACCESS,
@@ -123,15 +123,15 @@ def nothing_emulated():
 
 
 @pytest.mark.parametrize("machine", FOREIGN)
-def test_program_for_another_processor_names_both(run, nothing_emulated, tmp_path,
-                                                  machine):
+def test_hint_names_both_processors_of_a_foreign_program(
+        run, nothing_emulated, tmp_path, machine):
     path = program(tmp_path / "foreign-7", elf(machine))
     assert_not_run(run, path, NO_FORMAT,
                    f"'{path}' is built for {machine}, but this machine is {MACHINE}")
 
 
-def test_real_program_for_another_processor_names_both(run, nothing_emulated, mode,
-                                                       tmp_path):
+def test_hint_names_both_processors_of_a_real_program(
+        run, nothing_emulated, mode, tmp_path):
     content = bytearray(pathlib.Path("/bin/true").read_bytes())
     machine = "aarch64" if MACHINE == "x86_64" else "x86_64"
     struct.pack_into("<H", content, 18, MACHINES[machine][0])
@@ -141,7 +141,8 @@ def test_real_program_for_another_processor_names_both(run, nothing_emulated, mo
     assert hint in run(*mode, str(path)).stderr
 
 
-def test_interpreter_for_another_processor_names_both(run, nothing_emulated, tmp_path):
+def test_hint_names_both_processors_of_a_foreign_interpreter(
+        run, nothing_emulated, tmp_path):
     """And no shell runs the script, which is not for it."""
     interpreter = program(tmp_path / "interpreter", elf(FOREIGN[0]))
     script = program(tmp_path / "script-7", f"#!{interpreter}\necho run by a shell\n")
@@ -149,7 +150,7 @@ def test_interpreter_for_another_processor_names_both(run, nothing_emulated, tmp
                    f"but this machine is {MACHINE}")
 
 
-def test_program_for_another_c_library_names_its_loader(run, mode, tmp_path):
+def test_hint_names_the_missing_loader_of_another_c_library(run, mode, tmp_path):
     loader = "/lib/ld-musl-nonsense.so.1"
     path = program(tmp_path / "musl-7", elf(MACHINE, loader))
     hint = (f"'{path}' needs the loader '{loader}', which does not exist; it was "
@@ -169,7 +170,7 @@ def assert_no_claim(result):
 
 
 @pytest.mark.parametrize("machine", [MACHINE, FOREIGN[0]], ids=["own", "foreign"])
-def test_cut_off_header_makes_no_claim(run, nothing_emulated, tmp_path, machine):
+def test_truncated_header_gets_no_hint(run, nothing_emulated, tmp_path, machine):
     header = elf(machine, "/lib/ld-musl-nonsense.so.1")
     # Behind the first 64 bytes the processor is known.
     cuts = [*range(4, 64), *(range(64, len(header)) if machine == MACHINE else [])]
@@ -178,7 +179,7 @@ def test_cut_off_header_makes_no_claim(run, nothing_emulated, tmp_path, machine)
         assert_no_claim(run(str(path)))
 
 
-def test_cut_off_real_program_makes_no_claim(run, tmp_path):
+def test_truncated_real_program_gets_no_hint(run, tmp_path):
     content = pathlib.Path("/bin/true").read_bytes()
     offset, = struct.unpack_from("<Q", content, 32)
     size, count = struct.unpack_from("<HH", content, 54)
@@ -188,7 +189,7 @@ def test_cut_off_real_program_makes_no_claim(run, tmp_path):
 
 
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xff])
-def test_corrupted_real_program_makes_no_false_claim(run, tmp_path, flip):
+def test_corrupted_real_program_gets_no_hint(run, tmp_path, flip):
     """Where it runs nonetheless, it does what it does. If it cannot find its
     arguments, coreutils 9.5 complain of argv[0], in a line of their own, and abort."""
     content = pathlib.Path("/bin/true").read_bytes()
@@ -209,7 +210,7 @@ def test_corrupted_real_program_makes_no_false_claim(run, tmp_path, flip):
 @pytest.mark.parametrize("content", [
     b"\x7fELF", b"\x7fELF\necho run by a shell\n",
     b"\x7fELF\x02\x01\x01" + b"\necho run by a shell\n" * 20])
-def test_what_begins_as_a_program_is_never_run_by_a_shell(run, tmp_path, content):
+def test_damaged_program_is_never_run_by_a_shell(run, tmp_path, content):
     path = program(tmp_path / "broken-7", content)
     assert_not_run(run, path, NO_FORMAT)
 
@@ -225,7 +226,7 @@ def noexec(tmp_path):
     return ["unshare", "--mount", "sh", "-c", script, str(tmp_path / "noexec")]
 
 
-def test_file_system_mounted_noexec_is_named(run, noexec, tmp_path):
+def test_hint_names_a_file_system_mounted_noexec(run, noexec, tmp_path):
     program(tmp_path / "files" / "program-7", "#!/bin/sh\n")
     path = tmp_path / "noexec" / "program-7"
     hint = f"'{path}' is on a file system mounted with noexec"
@@ -234,7 +235,7 @@ def test_file_system_mounted_noexec_is_named(run, noexec, tmp_path):
     assert_not_run(run, script, NO_ACCESS, hint, before=noexec)
 
 
-def test_directory_is_named_as_one(run, tmp_path):
+def test_hint_names_a_directory(run, tmp_path):
     directory = tmp_path / "directory-7"
     directory.mkdir()
     assert_not_run(run, directory, NO_ACCESS, f"'{directory}' is a directory")
@@ -242,7 +243,7 @@ def test_directory_is_named_as_one(run, tmp_path):
 
 @pytest.mark.parametrize("content", ["#!/bin/sh\n", "#!/nonsense\r\n", elf(FOREIGN[0])],
                          ids=["script", "windows", "foreign"])
-def test_file_without_execute_permission_is_told_of_it(run, tmp_path, content):
+def test_hint_names_a_missing_execute_permission(run, tmp_path, content):
     path = program(tmp_path / "plain-7", content, 0o644)
     assert_not_run(run, path, NO_ACCESS,
                    f"'{path}' has no execute permission (chmod +x)")
@@ -250,7 +251,7 @@ def test_file_without_execute_permission_is_told_of_it(run, tmp_path, content):
 
 @pytest.mark.parametrize("word", ["echo hello", "/bin/echo hello", "node server.js",
                                   "echo\thello"])
-def test_command_line_in_one_word_is_told_of_it(run, mode, word):
+def test_hint_names_a_command_line_in_one_word(run, mode, word):
     result = run(*mode, word)
     shown = word.replace("\t", "?")
     assert result.stderr == said(
@@ -263,7 +264,7 @@ def test_command_line_in_one_word_is_told_of_it(run, mode, word):
 @pytest.mark.parametrize("path, named", [
     ("/nonsense:/usr/bin", "/nonsense:/usr/bin"), ("", ""),
     (None, "/usr/local/bin:/usr/bin:/bin")], ids=str)
-def test_name_not_in_path_names_path(run, path, named):
+def test_hint_names_path_if_the_program_is_not_in_it(run, path, named):
     result = run("nonsense-7", env={} if path is None else {"PATH": path})
     assert result.stderr == said(f"cannot execute 'nonsense-7': {NO_ENTRY}",
                                  f"hint: 'nonsense-7' is not in PATH ({named})")
@@ -285,7 +286,7 @@ def test_hint_stays_a_line_of_bounded_length(run, tmp_path):
                    "which does not exist")
 
 
-def test_what_runs_gets_no_hint(run, mode, tmp_path):
+def test_program_that_runs_gets_no_hint(run, mode, tmp_path):
     for path in (program(tmp_path / "script-7", "#!/bin/sh\nexit 3\n"),
                  program(tmp_path / "bare-7", "exit 3\n")):
         for _, result in run_both_ways(run, path):
@@ -296,7 +297,7 @@ def test_what_runs_gets_no_hint(run, mode, tmp_path):
 @pytest.mark.parametrize("error, reason", [
     ("E2BIG", "Argument list too long"), ("ENOMEM", "Cannot allocate memory"),
     ("EPERM", "Operation not permitted")])
-def test_failure_that_is_not_the_files_gets_no_hint(run, tmp_path, error, reason):
+def test_failure_not_caused_by_the_file_gets_no_hint(run, tmp_path, error, reason):
     """Made up: arguments too many for COMMAND are too many for us."""
     script = str(program(tmp_path / "script-7", "#!/bin/sh\n"))
     for name in (os.path.realpath("/bin/sleep"), os.path.realpath(script)):
@@ -374,7 +375,7 @@ def unnamed(stderr):
     return NAMED.sub("[dumb-init] COMMAND was killed", stderr)
 
 
-def test_command_that_is_killed_at_once_had_no_time_to_run_out_of_memory(run, before):
+def test_command_killed_at_once_is_not_called_out_of_memory(run, before):
     """It ends before we have looked what the cgroup has counted so far."""
     for _ in range(5):
         result = run(*suicide(signal.SIGKILL), before=before)
@@ -398,7 +399,7 @@ def test_each_signal_that_kills_command_is_named_in_one_line(run, before, half):
         assert (result.returncode, result.stdout) == (128 + signum, "")
 
 
-def test_core_that_was_dumped_is_told_of(run, mode, tmp_path):
+def test_dumped_core_is_printed(run, mode, tmp_path):
     """COMMAND sets the limit: AddressSanitizer sets ours to 0."""
     for signum in (signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM):
         script = f'ulimit -S -c "$(ulimit -H -c)"; kill -{int(signum)} $$'
@@ -419,8 +420,8 @@ SLEEPER = ["sh", "-c", "echo ready; exec sleep 60"]
     (["-r", "TERM:QUIT"], signal.SIGTERM, signal.SIGQUIT),
     (["-r", "TERM:KILL"], signal.SIGTERM, signal.SIGKILL),
     (["-d", "TERM:10ms"], signal.SIGTERM, signal.SIGTERM)], ids=str)
-def test_death_that_we_passed_on_is_not_commented(start, mode, place, options, sent,
-                                                  got):
+def test_kill_by_a_forwarded_signal_is_not_explained(
+        start, mode, place, options, sent, got):
     started = start(*mode, *options, *SLEEPER, place=place, stderr=subprocess.PIPE,
                     preexec_fn=without_core)
     started.expect("ready")
@@ -429,7 +430,7 @@ def test_death_that_we_passed_on_is_not_commented(start, mode, place, options, s
     assert started.popen.stderr.read() == b""
 
 
-def test_death_by_our_own_deadline_is_commented_once(start, helper, mode, place):
+def test_kill_by_kill_after_is_explained_once(start, helper, mode, place):
     started = start(*mode, "-k", "50ms", helper("reporter"), place=place,
                     stderr=subprocess.PIPE)
     started.expect("ready")
@@ -439,7 +440,7 @@ def test_death_by_our_own_deadline_is_commented_once(start, helper, mode, place)
         said("--kill-after expired: sending SIGKILL to all processes")
 
 
-def test_death_by_another_signal_than_we_passed_on_is_commented(start, mode, place):
+def test_kill_by_another_signal_than_the_forwarded_one_is_explained(start, mode, place):
     script = "exec 2>/dev/null; trap 'kill -SEGV $$' USR1; echo ready; " \
         "while :; do sleep 0.01; done"
     started = start(*mode, "sh", "-c", script, place=place, stderr=subprocess.PIPE,
@@ -458,8 +459,8 @@ def rest_of(started):
 
 @pytest.mark.parametrize("key, signum", [
     ("\x03", signal.SIGINT), ("\x1c", signal.SIGQUIT)], ids=["SIGINT", "SIGQUIT"])
-def test_death_by_a_key_of_the_terminal_is_not_commented(start, mode, place, key,
-                                                         signum):
+def test_kill_by_a_key_of_the_terminal_is_not_explained(
+        start, mode, place, key, signum):
     started = start(*mode, *SLEEPER, terminal=True, place=place,
                     preexec_fn=without_core)
     started.expect("ready")
@@ -468,7 +469,7 @@ def test_death_by_a_key_of_the_terminal_is_not_commented(start, mode, place, key
     assert "dumb-init" not in rest_of(started)
 
 
-def test_nor_is_one_that_reached_us_too_where_stdin_is_no_terminal(start, place):
+def test_kill_by_a_key_is_not_explained_where_stdin_is_not_the_terminal(start, place):
     started = start("-c", *SLEEPER, terminal=True, place=place,
                     before=["sh", "-c", 'exec "$@" </dev/null', "sh"])
     started.expect("ready")
@@ -477,7 +478,7 @@ def test_nor_is_one_that_reached_us_too_where_stdin_is_no_terminal(start, place)
     assert "dumb-init" not in rest_of(started)
 
 
-def test_nor_is_one_that_still_waits_for_us(start, mode):
+def test_kill_by_a_signal_pending_for_dumb_init_is_not_explained(start, mode):
     """Which is behind SIGCHLD in the kernel's order, and so not passed on yet."""
     started = start(*mode, *SLEEPER, stderr=subprocess.PIPE)
     started.expect("ready")
@@ -491,25 +492,25 @@ def test_nor_is_one_that_still_waits_for_us(start, mode):
     assert started.popen.stderr.read() == b""
 
 
-def test_death_by_what_is_no_key_is_commented_at_a_terminal_too(start, mode, place):
+def test_kill_by_a_signal_without_a_key_is_explained_on_a_terminal(start, mode, place):
     started = start(*mode, "sh", "-c", "kill -USR1 $$", terminal=True, place=place)
     assert started.status() == 128 + signal.SIGUSR1
     assert unnamed(rest_of(started).replace("\r", "")) == said(*death(signal.SIGUSR1))
 
 
 @pytest.mark.parametrize("status", [1, 126, 127, 137, 139, 143])
-def test_command_that_ends_by_itself_is_not_commented(run, mode, before, status):
+def test_command_that_exits_by_itself_is_not_explained(run, mode, before, status):
     result = run(*mode, "sh", "-c", f"exit {status}", before=before)
     assert (result.stderr, result.returncode) == ("", status)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGSEGV, signal.SIGKILL])
-def test_quiet_says_nothing_of_a_death(run, mode, before, signum):
+def test_quiet_does_not_explain_a_killed_command(run, mode, before, signum):
     result = run("-q", *mode, *suicide(signum), before=before)
     assert (result.stderr, result.returncode) == ("", 128 + signum)
 
 
-def test_death_of_an_orphan_is_not_commented(run, mode):
+def test_killed_orphan_is_not_explained(run, mode):
     result = run(*mode, "-W", "sh", "-c", "(sh -c 'kill -SEGV $$' &) 2>/dev/null")
     assert (result.stderr, result.returncode) == ("", 0)
 
@@ -554,14 +555,14 @@ def inside(request, cgroup):
     return [*cgroup, *NAMESPACE, *names, "sh", "-c", script, "sh"]
 
 
-def test_out_of_memory_kill_is_told_of(run, inside):
+def test_out_of_memory_kill_is_explained(run, inside):
     result = run("sh", "-c", AWAIT_INIT + 'exec "$@"', "sh", *EATER, before=inside)
     assert unnamed(result.stderr) == \
         said("COMMAND was killed by SIGKILL, not sent by dumb-init" + OOM_KILL)
     assert result.returncode == 137
 
 
-def test_only_an_out_of_memory_kill_while_command_ran_counts(run, inside, cgroup):
+def test_out_of_memory_kill_before_command_ran_does_not_count(run, inside, cgroup):
     expected = said("COMMAND was killed by SIGKILL, not sent by dumb-init" +
                     SIGKILL_UNEXPLAINED)
     command = suicide(signal.SIGKILL, after=AWAIT_INIT)
@@ -572,7 +573,7 @@ def test_only_an_out_of_memory_kill_while_command_ran_counts(run, inside, cgroup
     assert (unnamed(result.stderr), result.returncode) == (expected, 137)
 
 
-def test_out_of_memory_kill_of_another_tells_nothing_of_another_signal(run, inside):
+def test_out_of_memory_kill_of_a_child_does_not_explain_another_signal(run, inside):
     result = run("sh", "-c", '"$@" 2>/dev/null; kill -TERM $$', "sh", *EATER,
                  before=inside)
     assert unnamed(result.stderr) == said(*death(signal.SIGTERM))
@@ -592,8 +593,8 @@ NO_OOM_KILL = SIGKILL_UNEXPLAINED
     ("oom_kill 1", "oom_kill 2", SIGKILL_UNKNOWN),
     ("x" * 9999 + " oom_kill 0\n", "x" * 9999 + " oom_kill 1\n", SIGKILL_UNKNOWN)],
     ids=range(9))
-def test_counts_of_version_2_are_read_as_the_kernel_writes_them(run, tmp_path, first,
-                                                               last, more):
+def test_counts_of_cgroup_v2_are_read_as_the_kernel_writes_them(
+        run, tmp_path, first, last, more):
     """In files of ours, as a container sees them: they are there with any kernel.
     COMMAND waits until dumb-init has read the first."""
     (tmp_path / "memory.events").write_text(first)
@@ -607,7 +608,7 @@ def test_counts_of_version_2_are_read_as_the_kernel_writes_them(run, tmp_path, f
         f"COMMAND was killed by SIGKILL, not sent by dumb-init{more}")
 
 
-def test_where_no_cgroup_is_seen_a_kill_is_not_explained(run):
+def test_cause_of_a_kill_is_unknown_where_no_cgroup_is_mounted(run):
     """A moment later, for dumb-init to have looked; without /proc it is not seen."""
     result = run(*suicide(signal.SIGKILL, after="sleep 0.3; "), before=[
         "unshare", "--mount", "sh", "-c", "mount -t tmpfs none /sys/fs/cgroup && "
@@ -625,7 +626,7 @@ def log(tmp_path):
     return tmp_path / "termination-log"
 
 
-def test_termination_log_has_why_command_did_not_start(run, mode, before, log):
+def test_termination_log_says_why_command_did_not_start(run, mode, before, log):
     log.write_text("mine\n")
     result = run(*mode, f"--termination-log={log}", "echo hello", before=before)
     assert result.returncode == 127
@@ -633,7 +634,7 @@ def test_termination_log_has_why_command_did_not_start(run, mode, before, log):
     assert log.read_text() == "mine\n" + result.stderr
 
 
-def test_termination_log_has_why_command_died(run, mode, before, log):
+def test_termination_log_says_why_command_was_killed(run, mode, before, log):
     result = run(*mode, f"--termination-log={log}", *suicide(signal.SIGUSR1),
                  before=before)
     assert result.returncode == 128 + signal.SIGUSR1
@@ -644,7 +645,7 @@ def test_termination_log_has_why_command_died(run, mode, before, log):
                                             *death(signal.SIGUSR2))
 
 
-def test_termination_log_can_be_read_by_all_and_written_by_its_owner(run, log):
+def test_termination_log_is_readable_by_all_and_writable_by_its_owner(run, log):
     """If the umask lets them. Without a stdin its number is 0."""
     result = run(f"--termination-log={log}", *suicide(signal.SIGUSR1),
                  before=["sh", "-c", 'umask 0; exec "$@" <&-', "sh"])
@@ -664,14 +665,14 @@ def test_termination_log_is_where_kubernetes_looks_by_default(run, command, stat
     assert result.stdout == result.stderr != ""
 
 
-def test_termination_log_takes_no_word_of_its_own(run, log):
+def test_termination_log_does_not_take_the_next_word(run, log):
     program(log, "#!/bin/sh\necho run\n")
     result = run("--termination-log", str(log))
     assert (result.stdout, result.stderr, result.returncode) == ("run\n", "", 0)
 
 
 @pytest.mark.parametrize("name", ["relative", "./relative", ""])
-def test_termination_log_wants_a_whole_path(run, tmp_path, name):
+def test_termination_log_must_be_an_absolute_path(run, tmp_path, name):
     result = run(f"--termination-log={name}", "echo", "started", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("[dumb-init] --termination-log: expected ")
@@ -679,14 +680,14 @@ def test_termination_log_wants_a_whole_path(run, tmp_path, name):
     assert not os.listdir(tmp_path)
 
 
-def test_termination_log_in_the_variable(run, log):
+def test_termination_log_can_be_set_in_the_variable(run, log):
     result = run(*suicide(signal.SIGUSR1), env=os.environ | {
         "DUMB_INIT_OPTIONS": f"-v --termination-log={log} -q"})
     assert result.stderr == ""
     assert unnamed(log.read_text()) == said(*death(signal.SIGUSR1))
 
 
-def test_termination_log_of_the_last_option_counts(run, log, tmp_path):
+def test_last_termination_log_option_wins(run, log, tmp_path):
     run(f"--termination-log={log}", f"--termination-log={tmp_path}/other",
         *suicide(signal.SIGUSR1))
     assert os.listdir(tmp_path) == ["other"]
@@ -698,14 +699,15 @@ def test_quiet_does_not_keep_the_termination_log_empty(run, log):
     assert unnamed(log.read_text()) == said(*death(signal.SIGUSR1))
 
 
-def test_verbose_puts_no_more_into_the_termination_log(run, log):
+def test_verbose_adds_nothing_to_the_termination_log(run, log):
     result = run("-v", f"--termination-log={log}", *suicide(signal.SIGUSR1))
     assert unnamed(log.read_text()) == said(*death(signal.SIGUSR1))
     assert log.read_text() in result.stderr
 
 
 @pytest.mark.parametrize("status", [0, 1, 137])
-def test_termination_log_is_left_to_a_command_that_ends_by_itself(run, log, status):
+def test_termination_log_is_not_written_for_a_command_that_exits_by_itself(
+        run, log, status):
     option = f"--termination-log={log}"
     assert run(option, "sh", "-c", f"exit {status}").returncode == status
     assert not log.exists()
@@ -713,7 +715,7 @@ def test_termination_log_is_left_to_a_command_that_ends_by_itself(run, log, stat
     assert log.read_text() == "mine\n"
 
 
-def test_termination_log_is_left_alone_by_a_death_that_we_passed_on(start, mode, log):
+def test_termination_log_is_not_written_for_a_forwarded_signal(start, mode, log):
     started = start(*mode, f"--termination-log={log}", *SLEEPER)
     started.expect("ready")
     started.send(signal.SIGTERM)
@@ -743,8 +745,8 @@ def fill(file):
 
 
 @pytest.mark.parametrize("kind", ["no reader", "full", "limit"])
-def test_termination_log_stalls_nobody_and_signals_nobody(start, helper, mode, log,
-                                                          kind):
+def test_unwritable_termination_log_stops_no_process_and_sends_no_signal(
+        start, helper, mode, log, kind):
     """COMMAND's end is that of its stdin; who is left sees what we pass on."""
     pipe = None
     if kind != "limit":
@@ -777,7 +779,7 @@ def test_termination_log_stalls_nobody_and_signals_nobody(start, helper, mode, l
 # --verbose
 
 
-def test_verbose_names_the_senders_command(start, tmp_path):
+def test_verbose_names_the_program_of_a_sender(start, tmp_path):
     """A name of our own, which is not python's."""
     sender = tmp_path / "a (sender)"
     shutil.copy(shutil.which("bash"), sender)
@@ -812,7 +814,7 @@ while time.process_time() < 0.3:
 """
 
 
-def test_verbose_tells_what_command_took(run, before):
+def test_verbose_prints_the_resource_usage_of_command(run, before):
     result = run("-v", sys.executable, "-S", "-c", BURNER, before=before)
     took = re.search(USAGE + r"\n\Z", result.stderr)
     assert took, "says nothing of that"
@@ -822,7 +824,7 @@ def test_verbose_tells_what_command_took(run, before):
     assert result.stderr.count(" peak memory") == 1
 
 
-def test_verbose_tells_what_command_took_and_not_an_orphan(run):
+def test_verbose_prints_no_resource_usage_of_an_orphan(run):
     script = f"({sys.executable} -S -c '{BURNER}' &)"
     result = run("-v", "-W", "sh", "-c", script)
     user, system, memory = re.search(USAGE, result.stderr).groups()
@@ -831,7 +833,7 @@ def test_verbose_tells_what_command_took_and_not_an_orphan(run):
     assert result.stderr.count(" peak memory") == 1
 
 
-def test_without_verbose_no_name_is_read(start, mode, tmp_path):
+def test_name_of_a_sender_is_not_read_without_verbose(start, mode, tmp_path):
     trace = tmp_path / "trace"
     started = start(*mode, *SLEEPER, before=[
         "strace", "-qq", "-f", "-o", str(trace), "-e", "signal=none", "-e",

@@ -28,7 +28,7 @@ LOOK = """if True:
 """
 
 
-def test_no_setting_of_ours_reaches_command(run, mode):
+def test_no_setting_of_dumb_init_reaches_command(run, mode):
     alone = subprocess.run(["python3", "-c", LOOK], check=True, text=True,
                            capture_output=True, stdin=subprocess.DEVNULL).stdout
     lines = run(*mode, "python3", "-c", LOOK).stdout.splitlines()
@@ -44,7 +44,7 @@ def privileges(pid):
             "Uid", "Gid", "Groups", "Cap", "NoNewPrivs", "Seccomp", "Specul"))]
 
 
-def test_what_others_see_of_our_privileges_is_what_we_were_started_with(
+def test_visible_privileges_of_dumb_init_are_those_it_was_started_with(
         start, helper, mode, place):
     """It is how people learn what a container may do."""
     started = start(*mode, helper("reporter"), place=place)
@@ -54,7 +54,7 @@ def test_what_others_see_of_our_privileges_is_what_we_were_started_with(
     assert privileges(started.pid) == privileges(os.getpid())
 
 
-def test_we_stay_open_to_debuggers_of_our_user(start, helper, mode):
+def test_dumb_init_stays_open_to_debuggers_of_its_user(start, helper, mode):
     """Dumpable, prctl(2): if not, our files in /proc are of group 0, proc(5)."""
     if not maps_other_users():
         pytest.skip("NOT TESTED: needs a second GID, and this user namespace has but "
@@ -80,7 +80,8 @@ def pending(pid):
     ("kill", "error=EPERM"), ("waitid", "error=EINVAL"), ("wait4", "error=EPERM"),
     ("rt_sigpending", "error=EFAULT"), ("rt_sigtimedwait", "error=EINTR:when=1..9")],
     ids=lambda text: text.partition("=")[0])
-def test_system_call_that_fails_does_not_end_us(start, helper, mode, call, how):
+def test_failing_system_call_does_not_make_dumb_init_exit(
+        start, helper, mode, call, how):
     """Made up: where COMMAND runs and only we are told so."""
     started = start(*mode, helper("reporter"), stderr=subprocess.PIPE, before=[
         "strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
@@ -105,14 +106,14 @@ def failing(call, *options, when="1+", error="EPERM", trace="/dev/null"):
 
 
 @pytest.mark.usefixtures("unsanitized")
-def test_without_wait4_all_are_reaped(run, mode):
+def test_children_are_reaped_where_wait4_fails(run, mode):
     """Made up. No zombie is found again and again."""
     result = run(*mode, "-W", "sh", "-c", "(true &); exit 3", before=failing("wait4"))
     assert result.returncode == 3
 
 
 @pytest.mark.usefixtures("unsanitized")
-def test_without_pidfds_that_send_signals_go_to_all(start, helper, mode):
+def test_all_reaches_command_where_pidfd_send_signal_fails(start, helper, mode):
     """Made up: they can be opened and not used."""
     started = start(*mode, "-a", helper("reporter"),
                     before=failing("pidfd_send_signal"))
@@ -123,7 +124,7 @@ def test_without_pidfds_that_send_signals_go_to_all(start, helper, mode):
 
 
 @pytest.mark.usefixtures("unsanitized")
-def test_without_lseek_a_file_on_stderr_is_not_overwritten(run, tmp_path):
+def test_messages_do_not_overwrite_a_file_where_lseek_fails(run, tmp_path):
     path = tmp_path / "errors"
     path.write_text("before\n" * 100)
     run("--nonsense", before=["sh", "-c", f'exec "$@" 2>>{path}', "sh",
@@ -133,7 +134,7 @@ def test_without_lseek_a_file_on_stderr_is_not_overwritten(run, tmp_path):
 
 
 @pytest.mark.usefixtures("unsanitized")
-def test_where_no_room_is_left_in_the_queue_signals_are_passed_on(start, helper, mode):
+def test_signals_are_forwarded_where_the_queue_limit_is_unknown(start, helper, mode):
     """We may not ask how much there is."""
     started = start(*mode, helper("reporter"), before=failing("prlimit64"))
     started.expect("ready")
@@ -143,7 +144,7 @@ def test_where_no_room_is_left_in_the_queue_signals_are_passed_on(start, helper,
     started.expect_signals(signal.SIGRTMAX)
 
 
-def test_where_no_signal_can_be_waited_for_the_end_is_seen(start, helper, mode):
+def test_exit_of_command_is_seen_where_waiting_for_signals_fails(start, helper, mode):
     started = start(*mode, helper("reporter"), before=failing("rt_sigtimedwait"))
     started.expect("ready")
     ours, = children(started.pid)
@@ -152,7 +153,7 @@ def test_where_no_signal_can_be_waited_for_the_end_is_seen(start, helper, mode):
     assert started.status() == 128 + signal.SIGKILL
 
 
-def test_where_no_signal_can_be_waited_for_we_are_not_busy(
+def test_dumb_init_does_not_spin_where_waiting_for_signals_fails(
         start, helper, mode, tmp_path):
     trace = tmp_path / "trace"
     started = start(*mode, helper("reporter"),
@@ -165,7 +166,7 @@ def test_where_no_signal_can_be_waited_for_we_are_not_busy(
     assert -after(10) + after(30) > 0.2, "busy"
 
 
-def test_where_no_wait_takes_its_time_we_are_not_busy(start, tmp_path):
+def test_grace_period_does_not_spin_where_waiting_for_signals_fails(start, tmp_path):
     """Until time is up."""
     trace = tmp_path / "trace"
     started = start("-t", "0.5", "sh", "-c", "trap '' TERM; sleep 60 & exit 3",
@@ -174,7 +175,7 @@ def test_where_no_wait_takes_its_time_we_are_not_busy(start, tmp_path):
     assert trace.read_text().count("INJECTED") < 100
 
 
-def test_wait_that_has_taken_its_time_is_not_followed_by_a_pause(start, tmp_path):
+def test_wait_that_timed_out_is_not_followed_by_a_sleep(start, tmp_path):
     trace = tmp_path / "trace"
     started = start("-t", "0.1", "sh", "-c", "trap '' TERM; sleep 60 & exit 3", before=[
         "strace", "-qq", "-o", str(trace), "-e", "trace=rt_sigtimedwait,?poll,?ppoll"])
@@ -183,8 +184,7 @@ def test_wait_that_has_taken_its_time_is_not_followed_by_a_pause(start, tmp_path
     assert "poll(NULL" not in trace.read_text()
 
 
-def test_child_that_could_not_be_collected_is_so_without_a_new_one(
-        start, mode, tmp_path):
+def test_failed_reaping_of_a_child_is_retried(start, mode, tmp_path):
     started = start(*mode, "sh", "-c", "(true &); echo ready; exec sleep 60",
                     before=failing("wait4", when="1..5"))
     started.expect("ready")
@@ -192,7 +192,7 @@ def test_child_that_could_not_be_collected_is_so_without_a_new_one(
     wait_until(lambda: len(children(ours)) == 1, "the orphan's end")
 
 
-def test_wait_all_is_not_misled_by_a_look_that_fails(start, mode, tmp_path):
+def test_wait_all_does_not_end_when_a_waitid_call_fails(start, mode, tmp_path):
     """It fails some times, and then works again."""
     trace = tmp_path / "trace"
     started = start(*mode, "-W", "sh", "-c", "sleep 60 & echo ready; exec sleep 60",
@@ -213,7 +213,7 @@ def test_wait_all_is_not_misled_by_a_look_that_fails(start, mode, tmp_path):
 
 
 @pytest.mark.parametrize("options, call", [([], "setsid"), (["-g"], "setpgid")])
-def test_command_that_cannot_have_a_group_gets_the_signals(
+def test_command_without_a_group_of_its_own_gets_the_signals(
         start, helper, options, call):
     started = start(*options, helper("reporter"), before=failing(call, "-f"),
                     stderr=subprocess.PIPE)
@@ -227,7 +227,7 @@ def test_command_that_cannot_have_a_group_gets_the_signals(
     assert b"cannot send" not in started.popen.stderr.read()
 
 
-def test_hangup_of_our_own_is_taken_back_though_a_call_fails(start, helper):
+def test_hangup_of_the_hand_off_is_discarded_though_a_call_fails(start, helper):
     started = start(helper("reporter"), terminal=True, before=failing(
         "rt_sigtimedwait", "-D", when="1"))
     started.expect("ready")
@@ -236,7 +236,8 @@ def test_hangup_of_our_own_is_taken_back_though_a_call_fails(start, helper):
 
 
 @pytest.mark.parametrize("call", ["rt_sigprocmask", "rt_sigaction"])
-def test_command_does_not_start_with_a_setting_of_ours(run, helper, mode, call):
+def test_command_does_not_start_if_a_setting_cannot_be_restored(
+        run, helper, mode, call):
     """Of the child it is the first call; of us, who were gate, it is not. SIGCHLD is
     ignored, or there would be nothing to hand back."""
     result = run(*mode, "echo", "started", before=[
@@ -247,7 +248,7 @@ def test_command_does_not_start_with_a_setting_of_ours(run, helper, mode, call):
     assert result.stdout == ""
 
 
-def test_what_the_kernel_does_not_do_for_us_is_said(run):
+def test_failing_prctl_calls_are_warnings(run):
     result = run("-p", "TERM", "true", before=failing("prctl"))
     assert result.stderr.splitlines() == [
         "[dumb-init] cannot become a child subreaper; orphans will not be reaped: "
@@ -256,7 +257,7 @@ def test_what_the_kernel_does_not_do_for_us_is_said(run):
     assert result.returncode == 0
 
 
-def test_where_there_is_no_clock_no_time_is_up(start, helper, mode):
+def test_kill_after_does_not_expire_without_a_clock(start, helper, mode):
     started = start(*mode, "-k", "60", helper("reporter"),
                     before=failing("clock_gettime"))
     started.expect("ready")

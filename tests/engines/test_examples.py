@@ -138,7 +138,7 @@ def test_readme_names_every_example():
         assert not directory.is_dir() or f"]({directory.name}/" in text, directory
 
 
-def test_alpine_job_finishes_after_crond_has_ended(start):
+def test_alpine_job_finishes_after_crond_has_exited(start):
     container = start("alpine")
     container.wait_for("^backup: begun$", A_MINUTE)
     stops(container, "alpine")
@@ -151,7 +151,7 @@ FEW = ["CHOWN", "KILL", "SETGID", "SETUID"]
 @pytest.mark.parametrize("options", [
     [], ["--cap-drop", "ALL", *(f"--cap-add={name}" for name in FEW)]],
     ids=["with-all-capabilities", "with-few-capabilities"])
-def test_debian_worker_is_not_root_and_finishes_the_job_that_it_has(start, options):
+def test_debian_worker_is_not_root_and_finishes_its_job(start, options):
     container = start("debian", init="--verbose", options=options)
     container.wait_for("^working as www-data$")
     assert collects_orphans(container)
@@ -184,13 +184,13 @@ def test_debian_without_cap_kill_is_killed(start):
     assert "cannot send SIGTERM to" in container.logs()
 
 
-def test_scratch_needs_two_static_files_and_ends_with_0(start):
+def test_scratch_needs_two_static_files_and_exits_with_0(start):
     container = start("scratch")
     container.wait_for("^tick 1$")
     stops(container, "scratch")
 
 
-def test_scratch_without_dumb_init_does_not_hear_sigterm(start):
+def test_scratch_without_dumb_init_ignores_sigterm(start):
     container = start("scratch", options=["--entrypoint", "/ticker"])
     container.wait_for("^tick 1$")
     container.kill("TERM")
@@ -198,7 +198,7 @@ def test_scratch_without_dumb_init_does_not_hear_sigterm(start):
     assert container.state["Status"] == "running"
 
 
-def test_node_answers_the_request_that_it_has_and_closes_the_idle_connection(start):
+def test_node_answers_its_open_request_and_closes_the_idle_connection(start):
     container = start("node")
     container.wait_for("^listening$")
     assert collects_orphans(container)
@@ -210,7 +210,7 @@ def test_node_answers_the_request_that_it_has_and_closes_the_idle_connection(sta
     assert re.search("^closing\nclosed$", container.logs(), re.M)
 
 
-def test_python_finishes_the_job_that_it_has(start):
+def test_python_finishes_its_job(start):
     container = start("python")
     container.wait_for("^listening$")
     assert collects_orphans(container)
@@ -238,7 +238,7 @@ def test_shell_helpers_clean_up(start):
     assert shell_files(container) == ["load", "memory"]
 
 
-def test_shell_helpers_clean_up_with_the_engines_init_above_ours(start):
+def test_shell_helpers_clean_up_with_the_engines_init_above_dumb_init(start):
     container = start_shell(start, options=["--init"])
     stops(container, "shell")
     assert shell_files(container) == ["load", "memory"]
@@ -263,7 +263,7 @@ def kubernetes(container):
 
 
 @pytest.mark.parametrize("file", PODS, ids=lambda file: file.stem)
-def test_pod_is_what_kubernetes_takes(file):
+def test_pod_is_valid_for_kubernetes(file):
     document, containers = pod(file)
     assert (document["apiVersion"], document["kind"]) == ("v1", "Pod")
     check_kubernetes(document, "V1Pod", file.name)
@@ -311,7 +311,7 @@ def test_wrong_type_in_a_pod_is_refused(field, value):
         check_kubernetes(document, "V1Pod", "pod")
 
 
-def test_pod_tells_which_signal_killed_it(start, tmp_path):
+def test_pod_names_the_signal_that_killed_it(start, tmp_path):
     _, [container] = pod(EXAMPLES / "kubernetes/grace.yaml")
     log = tmp_path / "log"
     log.touch()
@@ -327,7 +327,7 @@ def test_pod_tells_which_signal_killed_it(start, tmp_path):
     assert shell_files(running) == ["load", "memory"]
 
 
-def test_containers_that_share_processes_end_by_themselves(engine, start):
+def test_containers_that_share_processes_exit_by_themselves(engine, start):
     """The plain image's sleep stands for the pause container."""
     _, [collect, serve] = pod(EXAMPLES / "kubernetes/shared-pids.yaml")
     pause = engine.start("sleep", "1000", image="plain")
@@ -352,7 +352,7 @@ def task():
     return document, document["containerDefinitions"][0]
 
 
-def test_task_is_what_ecs_takes_and_ends_in_time():
+def test_task_is_valid_for_ecs_and_exits_in_time():
     document, container = task()
     assert ecs_errors(document) == ""
     # --kill-after counts from the same signal as --delay, and Fargate waits for 120
@@ -373,7 +373,7 @@ def test_misspelt_field_of_a_task_is_refused(path, wrong):
     assert wrong in ecs_errors(misspell(task()[0], path, wrong))
 
 
-def test_task_serves_on_until_a_second_sigterm(start):
+def test_task_keeps_serving_until_a_second_sigterm(start):
     _, container = task()
     running = start("node", *container["entryPoint"][1:], *container["command"],
                     options=["--entrypoint", container["entryPoint"][0]],
@@ -413,7 +413,7 @@ def compose_project(ready, tmp_path):
     return compose
 
 
-def test_compose_file_is_what_compose_takes(compose):
+def test_compose_file_is_valid_for_compose(compose):
     services = yaml.safe_load(compose("config").stdout)["services"]
     collect, tick = services["collect"], services["tick"]
     assert (collect["init"], tick["init"]) == (False, True)

@@ -43,7 +43,7 @@ def assert_does_its_job(container, status=5):
     assert "bye" in container.logs()
 
 
-def test_orphans_of_health_checks_are_collected(engine):
+def test_orphans_of_health_checks_are_reaped(engine):
     container = serve(engine, init="--warn-on-reap")
     before = container.processes()
     for _ in range(CHECKS):
@@ -56,7 +56,7 @@ def test_orphans_of_health_checks_are_collected(engine):
     assert len(ends) == ORPHANS
 
 
-def test_grace_lets_a_clean_up_finish_and_no_more(engine):
+def test_grace_lasts_until_a_clean_up_has_finished(engine):
     container = engine.start("sh", "-c", CLEANS_UP, init="--grace 8")
     container.wait_for("ready")
     took = container.stop()
@@ -65,7 +65,7 @@ def test_grace_lets_a_clean_up_finish_and_no_more(engine):
     assert container.status() == 128 + signal.SIGTERM
 
 
-def test_without_grace_it_ends_with_command(engine):
+def test_container_exits_with_command_without_grace(engine):
     container = engine.start("sh", "-c", CLEANS_UP)
     container.wait_for("ready")
     assert container.stop() < AT_ONCE
@@ -82,20 +82,20 @@ def test_kill_after_is_sooner_than_the_engine(engine):
     assert re.search(r"^\[dumb-init\] .*SIGKILL", container.logs(), re.M)
 
 
-def test_what_exec_writes_to_our_stdout_is_in_the_log(engine):
+def test_output_of_exec_to_stdout_of_pid_1_is_in_the_log(engine):
     container = serve(engine)
     container.exec("sh", "-c", "echo out >/proc/1/fd/1; echo err >/proc/1/fd/2")
     container.wait_for("^out$")
     container.wait_for("^err$")
 
 
-def test_signal_from_exec_is_passed_on(engine):
+def test_signal_from_exec_is_forwarded(engine):
     container = serve(engine)
     container.exec("sh", "-c", "kill -TERM 1", check=False)
     assert container.status() == 5
 
 
-def test_pause_and_unpause(engine):
+def test_pause_and_unpause_send_no_signal(engine):
     """The freezer stops and continues all, without a signal."""
     container = serve(engine, init="-v")
     engine("pause", container.name)
@@ -104,7 +104,7 @@ def test_pause_and_unpause(engine):
     assert "SIGSTOP" not in container.logs() and "SIGCONT" not in container.logs()
 
 
-def test_restart(engine):
+def test_container_can_be_restarted(engine):
     container = serve(engine)
     engine("restart", "--time", str(PATIENCE), container.name)
     wait_until(lambda: container.logs().count("ready") == 2, "the second start")
@@ -124,11 +124,11 @@ def test_restart(engine):
     ["--workdir", "/tmp"],
     ["--ipc", "host", "--uts", "host"],
 ], ids=" ".join)
-def test_it_does_its_job_with(engine, options):
+def test_dumb_init_works_with_restricting_options(engine, options):
     assert_does_its_job(serve(engine, *options))
 
 
-def test_it_does_its_job_without_dev(engine, tmp_path):
+def test_dumb_init_works_without_dev(engine, tmp_path):
     """But for /dev/null, without which runc starts nothing."""
     os.mknod(tmp_path / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
     container = serve(engine, "--volume", f"{tmp_path}:/dev")
@@ -145,7 +145,7 @@ def test_default_seccomp_profile_is_in_force(engine):
 
 @pytest.mark.parametrize("options", [
     [], ["--cap-drop", "chown"], ["--user", "1000"]], ids=" ".join)
-def test_privileges_that_are_seen_of_pid_1_are_the_containers(engine, options):
+def test_visible_privileges_of_pid_1_are_those_of_the_container(engine, options):
     """What it, and a process that exec starts, may do: `podman top` and people read
     it there."""
     container = serve(engine, *options)
@@ -157,7 +157,7 @@ def test_privileges_that_are_seen_of_pid_1_are_the_containers(engine, options):
 
 @pytest.mark.parametrize("engine", ["docker-entrypoint", "podman-entrypoint"],
                          indirect=True)
-def test_host_pid_namespace(engine):
+def test_orphans_are_reaped_in_the_host_pid_namespace(engine):
     """We are not PID 1, and collect orphans all the same. (With --init Docker uses
     no init then, and Podman refuses.)"""
     container = engine.start(
@@ -174,7 +174,7 @@ def test_host_pid_namespace(engine):
     wait_until(lambda: state(orphan.pid) == "X", "the orphan's end")
 
 
-def test_second_init_in_front(engine):
+def test_dumb_init_works_below_another_init(engine):
     """--init where the image has an ENTRYPOINT with one already."""
     container = engine.start("/usr/bin/dumb-init", "-v", "sh", "-c", SERVER)
     container.wait_for("^ready$")
@@ -183,7 +183,7 @@ def test_second_init_in_front(engine):
     assert_does_its_job(container)
 
 
-def test_limit_of_processes_reached(engine):
+def test_stop_works_at_the_limit_of_processes(engine):
     limit = 20
     container = engine.start(
         "sh", "-c", "trap 'echo bye; exit 5' TERM; echo ready; "

@@ -13,20 +13,20 @@ from conftest import AT_ONCE, SCRIPT, Container
 LAST = 35  # of signals that wait, the kernel delivers the lowest number first
 
 
-def test_we_are_pid_1(engine):
+def test_dumb_init_is_pid_1(engine):
     result = engine.run("sh", "-c", "cat /proc/1/cmdline")
     assert result.stdout.split("\0")[0] == engine.path
     assert result.stdout.split("\0")[-4:-1] == ["sh", "-c", "cat /proc/1/cmdline"]
 
 
-def test_input_output_and_status_are_commands(engine):
+def test_container_has_the_input_output_and_status_of_command(engine):
     result = engine.run("sh", "-c", "cat; echo oops >&2; exit 7", options=["-i"],
                         text="some\nlines\n")
     assert (result.returncode, result.stdout, result.stderr) == \
         (7, "some\nlines\n", "oops\n")
 
 
-def test_command_that_is_not_there_ends_with_127_and_a_hint(engine):
+def test_missing_command_exits_with_127_and_a_hint(engine):
     result = engine.run("nosuch")
     assert result.returncode == 127
     lines = result.stderr.splitlines()
@@ -46,7 +46,7 @@ def test_stop_ends_a_script_and_its_helpers_at_once(engine):
 
 
 @pytest.mark.parametrize("name, number", [("HUP", 1), ("RTMIN+3", 37), (64, 64)])
-def test_kill_passes_on(engine, name, number):
+def test_signal_of_kill_is_forwarded(engine, name, number):
     container = engine.start("/helpers/reporter")
     container.wait_for("ready")
     container.kill(name)
@@ -107,7 +107,7 @@ def test_client_that_gets_sigterm_ends_the_container(engine, client):
     assert container.status() == 128 + signal.SIGTERM
 
 
-def test_without_us_it_stays(client):
+def test_container_without_dumb_init_ignores_sigterm(client):
     # The shell is PID 1 and has no handler: the kernel drops the signal.
     container, started = client(
         f"trap 'echo usr1' USR1; trap 'echo last' {LAST}; echo ready; "

@@ -109,7 +109,7 @@ def runtime(request, tmp_path):
     runtime.end()
 
 
-def test_input_output_and_status_are_commands(runtime):
+def test_container_has_the_input_output_and_status_of_command(runtime):
     # Not up to the end of the input: ctr 1.6 does not pass that on.
     result = runtime.run("sh", "-c", "head -n 2; echo oops >&2; exit 7",
                          input="two\nlines\n")
@@ -128,7 +128,7 @@ def test_kill_ends_a_script_and_its_helpers(runtime):
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, 37, 64])
-def test_kill_passes_on(runtime, number):
+def test_signal_of_kill_is_forwarded(runtime, number):
     client = runtime.start("/helpers/reporter")
     assert client.stdout.readline().startswith("ready")
     runtime.kill(str(int(number)))
@@ -139,7 +139,7 @@ def test_kill_passes_on(runtime, number):
     assert got[-1] == number
 
 
-def test_orphans_of_exec_are_collected(runtime):
+def test_orphans_of_exec_are_reaped(runtime):
     client = runtime.start("sh", "-c", SCRIPT)
     assert client.stdout.readline() == "ready\n"
     us = psutil.Process(runtime.pid())

@@ -50,7 +50,7 @@ def test_shell_has_job_control(shell):
     assert terminal.exitstatus == 5
 
 
-def test_keys_reach_a_command_that_is_no_shell(engine):
+def test_keys_reach_a_command_that_is_not_a_shell(engine):
     terminal, container = engine.terminal("/helpers/reporter")
     terminal.expect("ready")
     terminal.send("\x03")
@@ -77,7 +77,7 @@ def test_window_size_and_its_changes_arrive(engine):
     terminal.close(force=True)
 
 
-def test_detached_it_goes_on_and_can_be_attached_again(shell, engine):
+def test_detached_container_runs_on_and_can_be_attached_again(shell, engine):
     terminal, container = shell
     assert answer(terminal, "x=kept").strip() == ""
     # Podman takes them only as a hand types them: one read(2) for each.
@@ -95,7 +95,7 @@ def test_detached_it_goes_on_and_can_be_attached_again(shell, engine):
     assert container.status() == 6
 
 
-def test_terminal_without_input(engine):
+def test_container_with_a_terminal_but_without_input_can_be_stopped(engine):
     """-t alone: the log is a terminal, and nobody types."""
     container = engine.start(
         "sh", "-c", "trap 'echo bye; exit 5' TERM; test -t 1 && echo ready; "

@@ -34,7 +34,7 @@ def package(source, tmp_path_factory):
     return directory
 
 
-def test_package_has_the_program_and_what_the_subpackages_take(package):
+def test_package_has_the_program_and_the_files_of_the_subpackages(package):
     files = {str(path.relative_to(package)) for path in package.rglob("*")
              if not path.is_dir()}
     share = {"man/man1/dumb-init.1", "licenses/dumb-init/LICENSE"} | completions()
@@ -55,5 +55,5 @@ def test_sum_is_that_of_the_tarball(source):
         cwd=source)
 
 
-def test_shellcheck_finds_nothing_but_that_abuild_sets_and_reads_variables(source):
+def test_shellcheck_finds_only_variables_of_abuild(source):
     run("shellcheck", "--shell=dash", "--exclude=SC2034,SC2154", source / "APKBUILD")

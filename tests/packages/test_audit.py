@@ -19,7 +19,7 @@ def test_each_promise_of_a_section_has_a_row(section):
     assert numbers == list(range(1, SECTIONS[section] + 1))
 
 
-def test_there_is_no_other_section():
+def test_readme_has_no_other_section():
     assert {int(row[0]) for row in ROWS} == set(SECTIONS)
 
 

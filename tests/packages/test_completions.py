@@ -256,11 +256,11 @@ def test_every_signal_is_offered(shell, signals, option):
     assert shell.offers(f"dumb-init {option}") == signals
 
 
-def test_behind_from_signals_and_0_are_offered(shell, signals):
+def test_signals_and_0_are_offered_after_from(shell, signals):
     assert shell.offers("dumb-init -c -r TERM:") == {"0", *signals}
 
 
-def test_sig_in_front_is_offered_where_it_was_typed(shell):
+def test_sig_prefix_is_offered_where_it_was_typed(shell):
     assert shell.offers("dumb-init -p SIGQ") == {"SIGQUIT"}
     assert shell.offers("dumb-init -r sigterm:sigq") == {"SIGQUIT"}
 
@@ -282,7 +282,7 @@ def test_durations_and_signals_are_offered_for_kill_after(shell, signals):
     ("-t 5", {"5s"}), ("--kill-after=5", {"5s"}), ("-d TERM:5", {"5s"}),
     ("-t 7", set()), ("-e ", set()), ("-e 14", set()), ("--map-exit=14", set()),
     ("-p TERM", {"TERM"})])
-def test_file_is_no_argument_of_these(shell, words, offered):
+def test_file_is_not_offered_where_it_is_no_argument(shell, words, offered):
     assert shell.offers(f"dumb-init {words}") == offered
 
 
@@ -294,7 +294,7 @@ def test_file_is_offered_for_the_termination_log(shell):
     "", "--", "-c", "-c --", "-t 5", "-t5", "--grace=5 --", "-r TERM:0", "-vr TERM:0",
     "-rTERM:0 -rHUP:0", "--rewrite=TERM:0", "--rewrite TERM:0", "--termination-log",
     "--termination-log=a-log"])
-def test_command_and_what_it_completes_follow(shell, words):
+def test_command_and_its_own_completions_are_offered(shell, words):
     assert shell.offers(f"dumb-init {words} frobni") == {"frobnicate"}
     if not shell.knows_other_commands:
         assert "a-log" in shell.offers(f"dumb-init {words} frobnicate ")
@@ -304,7 +304,7 @@ def test_command_and_what_it_completes_follow(shell, words):
     assert shell.offers(f"dumb-init {words} frobnicate -r ") == {"alpha", "beta"}
 
 
-def test_behind_two_dashes_is_no_option(shell, options):
+def test_no_option_is_offered_after_two_dashes(shell, options):
     assert not shell.offers("dumb-init -- -") & options
 
 
@@ -318,7 +318,7 @@ def test_option_that_may_be_repeated_is_offered_again(shell):
 
 
 @only("zsh")
-def test_zsh_does_not_offer_what_is_excluded(shell):
+def test_zsh_does_not_offer_excluded_options(shell):
     offered = shell.offers("dumb-init -c -t 5 -")
     assert not {"-g", "--process-group", "-W", "--wait-all", "-t"} & offered
     assert "-k" in offered
@@ -362,6 +362,6 @@ def test_bash_that_does_not_break_words_at_colons_completes(shell):
         shell.run("COMP_WORDBREAKS=$breaks")
 
 
-def test_what_is_behind_the_cursor_does_not_count(shell):
+def test_text_after_the_cursor_does_not_count(shell):
     keys = "dumb-init -r TER QUIT true" + CONTROL_B * len(" QUIT true") + "\t"
     assert shell.types(keys)[:2] == ["-r", "TERM:"]

@@ -63,7 +63,7 @@ def test_lintian_finds_neither_error_nor_warning(built):
         "--suppress-tags", NO_ADDRESS, one(built, "*.changes"))
 
 
-def test_package_has_the_program_and_what_is_to_be_read_of_it(files):
+def test_package_has_the_program_and_its_documents(files):
     assert set(files) == installed()
 
 
@@ -74,7 +74,7 @@ def test_files_belong_to_root_and_can_be_read_by_all(files):
         assert (member.uname, member.gname) == ("root", "root"), name
 
 
-def test_program_is_static_and_what_is_in_it_is_named(deb, files, tmp_path):
+def test_program_is_static_and_built_using_names_its_parts(deb, files, tmp_path):
     assert is_static(tmp_path / "usr/bin/dumb-init")
     fields = run("dpkg-deb", "--field", deb)
     assert "Depends" not in fields
@@ -95,7 +95,7 @@ def sums(directory):
             if path.suffix not in (".buildinfo", ".changes")}
 
 
-def test_built_again_elsewhere_the_packages_are_the_same(built, tmp_path):
+def test_packages_built_again_elsewhere_are_the_same(built, tmp_path):
     elsewhere = tmp_path / "longer/name/of/a/temporary/directory"
     elsewhere.mkdir(parents=True)
     run("sh", "-c", 'umask 077; make builddeb DIST="$0" CFLAGS=-O0 BUILD=/nowhere',
@@ -162,7 +162,7 @@ make builddeb-docker BASE_IMAGE=debian:bookworm DIST="$1"
 """
 
 
-def test_built_in_a_container_the_package_is_the_same(built, tmp_path):
+def test_package_built_in_a_container_is_the_same(built, tmp_path):
     cgroup = f"dumb-init-packages-{uuid.uuid4().hex}"
     try:
         run(COPY, "sh", "-c", IN_CONTAINER, "sh", tmp_path, cgroup)

@@ -64,7 +64,7 @@ def test_source_outside_git_builds_and_passes_the_unit_tests(tree):
     make(tree, "run-units")
 
 
-def test_tree_is_taken_as_it_is_where_git_does_not_work(tree, source, tmp_path):
+def test_tree_is_packed_as_it_is_where_git_does_not_work(tree, source, tmp_path):
     """As in a clone that belongs to another user: git refuses that."""
     clone = shutil.copytree(tree, tmp_path / "clone", symlinks=True)
     (clone / ".git").mkdir()

@@ -145,7 +145,7 @@ def test_wheel_has_the_program_as_a_script_and_nothing_else(wheel):
     assert not any(mode & 0o111 for mode in modes.values())
 
 
-def test_program_is_the_static_one_of_make_unchanged(wheel, tree, tmp_path):
+def test_program_in_the_wheel_is_the_static_one_of_make(wheel, tree, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         program = archive.extract(f"{NAME}.data/scripts/dumb-init", tmp_path)
     assert "LOAD" in run("readelf", "-lW", program)
@@ -155,7 +155,7 @@ def test_program_is_the_static_one_of_make_unchanged(wheel, tree, tmp_path):
             (tmp_path / "dumb-init").read_bytes())
 
 
-def test_wheel_says_what_readme_licence_and_makefile_say(wheel, tree):
+def test_metadata_of_the_wheel_agrees_with_readme_licence_and_makefile(wheel, tree):
     said = said_in(wheel, "METADATA")
     assert (said["Name"], said["Version"], said["License"]) == (
         "dumb-init", VERSION, "MIT")
@@ -163,7 +163,7 @@ def test_wheel_says_what_readme_licence_and_makefile_say(wheel, tree):
     assert said.get_payload() == (tree / "README.md").read_text()
 
 
-def test_wheel_says_the_tags_of_its_name_and_that_it_is_not_pure(wheel):
+def test_wheel_lists_the_tags_of_its_name_and_is_not_pure(wheel):
     said = said_in(wheel, "WHEEL")
     assert said.get_all("Tag") == tags(wheel)
     assert said["Root-Is-Purelib"] == "false"
@@ -188,7 +188,7 @@ def test_every_tag_is_known_to_a_pip(wheel, tmp_path):
         assert platform_tag in known[python]
 
 
-def test_a_program_that_needs_libraries_does_not_claim_any_linux(unpacked, tmp_path):
+def test_wheel_of_a_dynamic_program_does_not_claim_any_linux(unpacked, tmp_path):
     wheel = built_with(unpacked, tmp_path / "out", CC="gcc", LDFLAGS="")
     assert tags(wheel) == [f"py3-none-linux_{MACHINE}"]
 
@@ -219,8 +219,7 @@ def test_wheel_is_for_the_machine_that_the_compiler_is_for(
         f"py3-none-{expected}"]
 
 
-def test_no_wheel_is_named_after_this_machine_but_for_an_unknown_one(
-        compiler, unpacked, tmp_path):
+def test_wheel_for_an_unknown_machine_is_refused(compiler, unpacked, tmp_path):
     mips = bytearray((ROOT / "tests/fuzz/corpus/diagnose/elf64_aarch64").read_bytes())
     mips[18] = 8
     assert "no name for a wheel" in run(
@@ -228,7 +227,7 @@ def test_no_wheel_is_named_after_this_machine_but_for_an_unknown_one(
         CC=compiler(mips), status=1)
 
 
-def test_made_again_without_git_they_are_the_same(made, tree, tmp_path):
+def test_sdist_and_wheel_are_the_same_without_git(made, tree, tmp_path):
     before = digests(tree)
     run("sh", "-c", f"umask 077; chmod -R go= {tree}; "
         f"make -C {tree} wheel DIST={tmp_path}")
@@ -237,7 +236,7 @@ def test_made_again_without_git_they_are_the_same(made, tree, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
-def test_installed_without_a_network_it_runs_and_is_removed(
+def test_wheel_can_be_installed_and_removed_without_a_network(
         kind, wheel, sdist, tree, no_network, tmp_path):
     # An sdist needs setuptools, which is the system's. pip is so for both: to
     # install another one takes longer than all the rest.

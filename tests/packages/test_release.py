@@ -48,7 +48,7 @@ def digest(path, algorithm="sha256"):
     return hashlib.new(algorithm, path.read_bytes()).hexdigest()
 
 
-def test_there_is_a_program_for_each_processor_and_nothing_else(dist, files):
+def test_release_has_a_program_for_each_processor_and_nothing_else(dist, files):
     assert set(files) == set(PROGRAMS)
     others = {path.name for path in dist.iterdir()} - {
         path.name for path in files.values()}
@@ -95,7 +95,7 @@ MUST_HAVE = {
 }
 
 
-def test_sbom_has_what_spdx_wants(sbom):
+def test_sbom_has_the_fields_of_spdx(sbom):
     assert (sbom["spdxVersion"], sbom["dataLicense"], sbom["SPDXID"]) == (
         "SPDX-2.3", "CC0-1.0", "SPDXRef-DOCUMENT")
     assert MUST_HAVE["document"] <= set(sbom)
@@ -109,7 +109,7 @@ def test_sbom_has_what_spdx_wants(sbom):
                for creator in sbom["creationInfo"]["creators"])
 
 
-def test_sbom_refers_to_nothing_that_is_not_in_it(sbom):
+def test_sbom_refers_only_to_its_own_elements(sbom):
     elements = [sbom, *sbom["packages"], *sbom["files"]]
     ids = [each["SPDXID"] for each in elements]
     assert len(ids) == len(set(ids))
@@ -118,7 +118,7 @@ def test_sbom_refers_to_nothing_that_is_not_in_it(sbom):
         assert {edge["spdxElementId"], edge["relatedSpdxElement"]} <= set(ids)
 
 
-def test_sbom_is_made_when_the_changelog_says(sbom):
+def test_sbom_has_the_date_of_the_changelog(sbom):
     epoch = subprocess.run([ROOT / "packaging/epoch"], check=True, text=True,
                            capture_output=True).stdout.strip()
     said = subprocess.run(["date", "+%s", "-d", sbom["creationInfo"]["created"]],
@@ -139,7 +139,7 @@ def test_sbom_names_every_program_with_its_sums(sbom, files):
         hashlib.sha1(sums.encode()).hexdigest()
 
 
-def test_sbom_names_what_is_linked_into_each_program(sbom):
+def test_sbom_names_the_libraries_linked_into_each_program(sbom):
     names = {each["SPDXID"]: each["name"] for each in sbom["packages"]}
     linked = {entry["fileName"].split("_", 2)[2]: sorted(
         names[edge["relatedSpdxElement"]] for edge in sbom["relationships"]
@@ -153,8 +153,7 @@ def test_sbom_names_what_is_linked_into_each_program(sbom):
 
 
 @pytest.mark.timeout(900)
-def test_built_again_elsewhere_later_and_otherwise_every_byte_is_the_same(
-        dist, tmp_path):
+def test_release_built_again_elsewhere_and_later_is_the_same(dist, tmp_path):
     """Later: the first build took many seconds."""
     again = build(tmp_path / "a-directory-whose-path-is-longer" / "tree",
                   before=["sh", "-c", 'umask 077 && exec "$@"', "sh"],

@@ -27,7 +27,7 @@ def root(rpm, tmp_path_factory):
     return directory
 
 
-def test_rpm_has_the_program_and_what_is_to_be_read_of_it(rpm, root):
+def test_rpm_has_the_program_and_its_documents(rpm, root):
     share = {"man/man1/dumb-init.1", "licenses/dumb-init/LICENSE"}
     share |= {f"doc/dumb-init/{name}" for name in (
         "README.md", "CHANGELOG.md", "cookbook.md", "drop-in.md", "engines.md",
@@ -48,7 +48,7 @@ def test_rpm_is_for_the_version_of_the_makefile(rpm):
     assert said == f"dumb-init {VERSION} MIT"
 
 
-def test_rpm_requires_nothing_but_an_rpm_that_can_read_it(rpm):
+def test_rpm_requires_only_an_rpm_that_can_read_it(rpm):
     for line in run("rpm", "-qp", "--requires", rpm).splitlines():
         assert line.startswith("rpmlib(")
 
@@ -62,7 +62,7 @@ def test_program_is_static_and_runs(root):
     assert run(root / "tini", "--version").endswith(f" - git.{commit}\n")
 
 
-def test_built_again_elsewhere_the_rpm_is_the_same(rpm, tmp_path):
+def test_rpm_built_again_elsewhere_is_the_same(rpm, tmp_path):
     elsewhere = tmp_path / "longer/name/of/a/temporary/directory"
     elsewhere.mkdir(parents=True)
     run("sh", "-c", 'umask 077; make buildrpm DIST="$0" CFLAGS=-O0 BUILD=/nowhere',
@@ -72,7 +72,7 @@ def test_built_again_elsewhere_the_rpm_is_the_same(rpm, tmp_path):
     assert again.read_bytes() == rpm.read_bytes()
 
 
-def test_with_glibc_as_rpms_distributions_build_it_it_is_static_too(tmp_path):
+def test_program_built_with_glibc_for_rpm_is_static(tmp_path):
     run(ROOT / "packaging/buildrpm", VERSION, tmp_path)
     run("sh", "-c", "rpm2cpio *.rpm | cpio -idm --quiet", cwd=tmp_path)
     assert is_static(tmp_path / "usr/bin/dumb-init")

@@ -15,7 +15,7 @@
 #include "delivery.h"
 #include "numbers.h"
 
-static void test_taken_over_signals_wait_and_are_taken(void **state)
+static void test_blocked_signals_stay_pending_until_they_are_taken(void **state)
 {
 	const signals_set user = SIGNALS_BIT(SIGUSR1) | SIGNALS_BIT(SIGUSR2);
 	struct inherited inherited;
@@ -68,7 +68,7 @@ static void test_signals_are_waited_for_and_taken(void **state)
 }
 
 /* Who waits, be it for a nanosecond, lets others run. */
-static void test_what_is_not_there_to_take_is_not_waited_for(void **state)
+static void test_take_does_not_wait_if_no_signal_is_pending(void **state)
 {
 	struct inherited inherited;
 	struct rusage before, after;
@@ -142,7 +142,7 @@ static int64_t now_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static void test_clock_is_the_one_that_is_not_set(void **state)
+static void test_clock_is_monotonic(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 1000; i++) {
@@ -153,7 +153,7 @@ static void test_clock_is_the_one_that_is_not_set(void **state)
 	}
 }
 
-static void test_wait_ends_when_the_time_is_over_and_not_before(void **state)
+static void test_wait_ends_at_its_timeout(void **state)
 {
 	static const int64_t rows[] = { 0, 1, 30, 1100 };
 	struct inherited inherited;
@@ -176,7 +176,7 @@ static void test_wait_ends_when_the_time_is_over_and_not_before(void **state)
 	delivery_restore(&inherited);
 }
 
-static void test_signal_is_queued_with_all_that_is_known_of_it(void **state)
+static void test_signal_is_queued_with_its_siginfo(void **state)
 {
 	siginfo_t sent = { .si_code = SI_QUEUE };
 	struct inherited inherited;
@@ -195,7 +195,7 @@ static void test_signal_is_queued_with_all_that_is_known_of_it(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
-static void test_handed_back_is_as_inherited(void **state)
+static void test_signal_state_is_restored_as_inherited(void **state)
 {
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct inherited inherited;
@@ -222,18 +222,17 @@ static void test_handed_back_is_as_inherited(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_taken_over_signals_wait_and_are_taken),
+		cmocka_unit_test(
+			test_blocked_signals_stay_pending_until_they_are_taken),
 		cmocka_unit_test(test_signals_are_waited_for_and_taken),
 		cmocka_unit_test(
-			test_what_is_not_there_to_take_is_not_waited_for),
+			test_take_does_not_wait_if_no_signal_is_pending),
 		cmocka_unit_test(test_pending_signals_are_discarded),
 		cmocka_unit_test(test_alarm_interrupts_a_call_that_sleeps),
-		cmocka_unit_test(test_clock_is_the_one_that_is_not_set),
-		cmocka_unit_test(
-			test_wait_ends_when_the_time_is_over_and_not_before),
-		cmocka_unit_test(
-			test_signal_is_queued_with_all_that_is_known_of_it),
-		cmocka_unit_test(test_handed_back_is_as_inherited),
+		cmocka_unit_test(test_clock_is_monotonic),
+		cmocka_unit_test(test_wait_ends_at_its_timeout),
+		cmocka_unit_test(test_signal_is_queued_with_its_siginfo),
+		cmocka_unit_test(test_signal_state_is_restored_as_inherited),
 	};
 
 	return cmocka_run_group_tests_name("delivery", tests, NULL, NULL);

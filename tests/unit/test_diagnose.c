@@ -65,7 +65,7 @@ static void assert_hint(int error, const char *expected)
 #define SEVENTY                                                                \
 	"/34567890123456789012345678901234567890123456789012345678901234567890"
 
-static void test_script_says_what_it_needs(void **state)
+static void test_script_names_its_missing_interpreter(void **state)
 {
 	static const struct {
 		const char *text;
@@ -154,7 +154,7 @@ static void test_script_of_a_script_is_followed(void **state)
 	assert_string_equal(hint, expected);
 }
 
-static void test_script_that_needs_itself_comes_to_an_end(void **state)
+static void test_script_that_needs_itself_is_not_followed_forever(void **state)
 {
 	char text[PATH_SIZE + 8];
 
@@ -195,7 +195,7 @@ static void test_scripts_are_followed_as_far_as_the_kernel_does(void **state)
 		assert_int_equal(unlink(names[i]), 0);
 }
 
-static void test_nothing_of_one_program_is_claimed_of_the_next(void **state)
+static void test_hint_has_nothing_of_an_earlier_program(void **state)
 {
 	static const char missing[] = "#!/missing/sh\n";
 	static const char none[] = "#! \n";
@@ -291,7 +291,7 @@ static void test_missing_loader_is_named(void **state)
 	}
 }
 
-static void test_loader_is_looked_for_in_the_first_64_segments(void **state)
+static void test_loader_after_the_first_64_segments_is_not_found(void **state)
 {
 	struct {
 		struct elf64 elf;
@@ -376,7 +376,7 @@ int uname(struct utsname *system)
 	return result;
 }
 
-static void test_an_arm_runs_programs_of_an_arm(void **state)
+static void test_arm_program_gets_no_hint_on_any_32_bit_arm(void **state)
 {
 	static const char *const machines[] = { "armv6l", "armv7l", "armv8l" };
 
@@ -391,7 +391,7 @@ static void test_an_arm_runs_programs_of_an_arm(void **state)
 	pretended = "";
 }
 
-static void test_processor_without_a_name_is_no_claim(void **state)
+static void test_processor_without_a_name_gets_no_hint(void **state)
 {
 	static const struct {
 		uint16_t machine;
@@ -436,7 +436,7 @@ static struct elf64 make_program(void)
 	return MAKE_ELF(64, machine_here(ELFCLASS64));
 }
 
-static void test_truncated_program_is_no_claim(void **state)
+static void test_truncated_program_gets_no_hint(void **state)
 {
 	const struct elf64 program = make_program();
 	const struct elf64 foreign = MAKE_ELF(
@@ -458,7 +458,7 @@ static void test_truncated_program_is_no_claim(void **state)
 	}
 }
 
-static void test_truncated_32_bit_program_is_no_claim(void **state)
+static void test_truncated_32_bit_program_gets_no_hint(void **state)
 {
 	const struct elf32 program = MAKE_ELF(32, machine_here(ELFCLASS32));
 	const size_t whole =
@@ -508,7 +508,7 @@ static const struct {
 	{ FIELD(loader[14]), 'x', false },
 };
 
-static void test_corrupted_program_is_no_claim(void **state)
+static void test_corrupted_program_gets_no_hint(void **state)
 {
 	(void)state;
 	if (machine_here(ELFCLASS64) == EM_NONE)
@@ -583,7 +583,7 @@ static void test_name_of_a_loader_has_up_to_255_bytes(void **state)
 }
 
 /* The kernel refused it before it looked for the loader. */
-static void test_unfit_program_of_this_machine_is_no_claim(void **state)
+static void test_unfit_program_of_this_machine_gets_no_hint(void **state)
 {
 	struct elf64 program = make_program();
 
@@ -598,7 +598,7 @@ static void test_unfit_program_of_this_machine_is_no_claim(void **state)
 	assert_hint(ENOEXEC, NULL);
 }
 
-static void test_refusal_says_what_is_refused(void **state)
+static void test_refusal_names_its_cause(void **state)
 {
 	static const char script[] = "#!/missing/sh\n";
 
@@ -630,7 +630,7 @@ static void test_hint_is_cut_where_it_is_too_long(void **state)
 	assert_int_equal(strlen(hint), DIAGNOSE_MAX - 1);
 }
 
-static void test_only_what_is_no_elf_may_be_a_script(void **state)
+static void test_elf_file_is_never_a_script(void **state)
 {
 	static const struct {
 		const char *text;
@@ -658,7 +658,7 @@ static void test_only_what_is_no_elf_may_be_a_script(void **state)
 	assert_true(diagnose_may_be_script("/missing/program"));
 }
 
-static void test_missing_name_says_where_it_was_looked_for(void **state)
+static void test_missing_name_lists_the_searched_directories(void **state)
 {
 	static const char blanks[] =
 		"the program name contains spaces; pass the "
@@ -721,36 +721,37 @@ static int remove_directory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_script_says_what_it_needs),
+		cmocka_unit_test(test_script_names_its_missing_interpreter),
 		cmocka_unit_test(
 			test_interpreter_below_what_is_no_directory_is_no_claim),
 		cmocka_unit_test(test_script_with_carriage_returns_says_so),
 		cmocka_unit_test(test_script_of_a_script_is_followed),
-		cmocka_unit_test(test_script_that_needs_itself_comes_to_an_end),
+		cmocka_unit_test(
+			test_script_that_needs_itself_is_not_followed_forever),
 		cmocka_unit_test(
 			test_scripts_are_followed_as_far_as_the_kernel_does),
-		cmocka_unit_test(
-			test_nothing_of_one_program_is_claimed_of_the_next),
+		cmocka_unit_test(test_hint_has_nothing_of_an_earlier_program),
 		cmocka_unit_test(test_missing_loader_is_named),
 		cmocka_unit_test(
-			test_loader_is_looked_for_in_the_first_64_segments),
+			test_loader_after_the_first_64_segments_is_not_found),
 		cmocka_unit_test(
 			test_other_processor_is_named_for_enoexec_only),
-		cmocka_unit_test(test_an_arm_runs_programs_of_an_arm),
-		cmocka_unit_test(test_processor_without_a_name_is_no_claim),
-		cmocka_unit_test(test_truncated_program_is_no_claim),
-		cmocka_unit_test(test_truncated_32_bit_program_is_no_claim),
-		cmocka_unit_test(test_corrupted_program_is_no_claim),
+		cmocka_unit_test(
+			test_arm_program_gets_no_hint_on_any_32_bit_arm),
+		cmocka_unit_test(test_processor_without_a_name_gets_no_hint),
+		cmocka_unit_test(test_truncated_program_gets_no_hint),
+		cmocka_unit_test(test_truncated_32_bit_program_gets_no_hint),
+		cmocka_unit_test(test_corrupted_program_gets_no_hint),
 		cmocka_unit_test(
 			test_loader_is_found_among_the_first_64_segments),
 		cmocka_unit_test(test_name_of_a_loader_has_up_to_255_bytes),
 		cmocka_unit_test(
-			test_unfit_program_of_this_machine_is_no_claim),
-		cmocka_unit_test(test_refusal_says_what_is_refused),
+			test_unfit_program_of_this_machine_gets_no_hint),
+		cmocka_unit_test(test_refusal_names_its_cause),
 		cmocka_unit_test(test_hint_is_cut_where_it_is_too_long),
-		cmocka_unit_test(test_only_what_is_no_elf_may_be_a_script),
+		cmocka_unit_test(test_elf_file_is_never_a_script),
 		cmocka_unit_test(
-			test_missing_name_says_where_it_was_looked_for),
+			test_missing_name_lists_the_searched_directories),
 		cmocka_unit_test(test_no_file_is_left_open),
 	};
 

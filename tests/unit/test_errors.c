@@ -9,7 +9,7 @@
 
 #include "errors.h"
 
-static void test_text_is_that_of_the_c_library(void **state)
+static void test_text_of_an_error_is_that_of_the_c_library(void **state)
 {
 	static const int known[] = {
 		E2BIG,   EACCES, EAGAIN,  EFBIG,  EINVAL,       EIO,    EISDIR,
@@ -23,7 +23,7 @@ static void test_text_is_that_of_the_c_library(void **state)
 		assert_string_equal(errors_text(known[i]), strerror(known[i]));
 }
 
-static void test_every_other_error_is_its_number(void **state)
+static void test_unknown_error_is_printed_as_its_number(void **state)
 {
 	static const struct {
 		int error;
@@ -56,8 +56,9 @@ static void test_no_text_is_wrong(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text_is_that_of_the_c_library),
-		cmocka_unit_test(test_every_other_error_is_its_number),
+		cmocka_unit_test(
+			test_text_of_an_error_is_that_of_the_c_library),
+		cmocka_unit_test(test_unknown_error_is_printed_as_its_number),
 		cmocka_unit_test(test_no_text_is_wrong),
 	};
 

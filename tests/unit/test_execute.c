@@ -68,7 +68,7 @@ static void test_empty_name_is_not_found(void **state)
 	assert_string_equal(tried, "");
 }
 
-static void test_search_ends_at_an_error_other_than_not_here(void **state)
+static void test_search_ends_at_an_error_other_than_not_found(void **state)
 {
 	static const struct {
 		int failure, result;
@@ -124,7 +124,7 @@ int main(void)
 		cmocka_unit_test(test_name_with_a_slash_is_not_searched_for),
 		cmocka_unit_test(test_empty_name_is_not_found),
 		cmocka_unit_test(
-			test_search_ends_at_an_error_other_than_not_here),
+			test_search_ends_at_an_error_other_than_not_found),
 		cmocka_unit_test(
 			test_file_that_may_not_be_executed_is_remembered),
 		cmocka_unit_test(test_candidate_that_is_too_long_is_skipped),

@@ -9,7 +9,7 @@
 
 #include "format.h"
 
-static void test_words_and_numbers_are_put_in(void **state)
+static void test_words_and_numbers_are_inserted(void **state)
 {
 	char out[64];
 
@@ -19,7 +19,7 @@ static void test_words_and_numbers_are_put_in(void **state)
 	assert_string_equal(out, "x is 42%");
 }
 
-static void test_numbers(void **state)
+static void test_numbers_are_formatted_in_decimal(void **state)
 {
 	static const struct {
 		int number;
@@ -44,7 +44,7 @@ static void test_numbers(void **state)
 	assert_string_equal(out, "0 4294967295");
 }
 
-static void test_text_that_does_not_fit_is_cut_off_and_ended(void **state)
+static void test_long_text_is_truncated_and_terminated(void **state)
 {
 	char out[8];
 
@@ -62,7 +62,7 @@ static void test_text_that_does_not_fit_is_cut_off_and_ended(void **state)
 	}
 }
 
-static void test_nothing_is_nothing(void **state)
+static void test_empty_text_is_formatted_as_empty(void **state)
 {
 	char out[2] = "x";
 
@@ -74,11 +74,10 @@ static void test_nothing_is_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_words_and_numbers_are_put_in),
-		cmocka_unit_test(test_numbers),
-		cmocka_unit_test(
-			test_text_that_does_not_fit_is_cut_off_and_ended),
-		cmocka_unit_test(test_nothing_is_nothing),
+		cmocka_unit_test(test_words_and_numbers_are_inserted),
+		cmocka_unit_test(test_numbers_are_formatted_in_decimal),
+		cmocka_unit_test(test_long_text_is_truncated_and_terminated),
+		cmocka_unit_test(test_empty_text_is_formatted_as_empty),
 	};
 
 	return cmocka_run_group_tests_name("format", tests, NULL, NULL);

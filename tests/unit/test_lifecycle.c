@@ -79,7 +79,7 @@ static void test_signal_is_rewritten_and_sent_to_the_target(void **state)
 	}
 }
 
-static void test_signal_that_reached_command_is_not_sent_again(void **state)
+static void test_signal_that_reached_command_is_not_forwarded(void **state)
 {
 	const struct options options = defaults(MODE_SINGLE_CHILD);
 
@@ -93,7 +93,7 @@ static void test_signal_that_reached_command_is_not_sent_again(void **state)
 	}
 }
 
-static void test_end_of_command_is_our_end_with_its_status(void **state)
+static void test_exit_of_command_is_an_exit_with_its_status(void **state)
 {
 	static const struct {
 		enum mode mode;
@@ -126,7 +126,7 @@ static void test_end_of_command_is_our_end_with_its_status(void **state)
 }
 
 /* It is no signal passed on, so it is not rewritten. */
-static void test_sigterm_at_the_end_is_sigterm(void **state)
+static void test_sigterm_after_exit_of_command_is_not_rewritten(void **state)
 {
 	struct options options = defaults(MODE_SESSION);
 	const struct event event = { .kind = EVENT_COMMAND_EXITED };
@@ -138,7 +138,7 @@ static void test_sigterm_at_the_end_is_sigterm(void **state)
 }
 
 /* --map-exit is for COMMAND's status: 127 and 126 are dumb-init's. */
-static void test_program_that_did_not_start_is_the_end(void **state)
+static void test_program_that_did_not_start_is_an_exit(void **state)
 {
 	struct options options = defaults(MODE_SESSION);
 	const struct event event = { .kind = EVENT_EXEC_FAILED, .status = 127 };
@@ -160,11 +160,12 @@ int main(void)
 		cmocka_unit_test(
 			test_signal_is_rewritten_and_sent_to_the_target),
 		cmocka_unit_test(
-			test_signal_that_reached_command_is_not_sent_again),
+			test_signal_that_reached_command_is_not_forwarded),
 		cmocka_unit_test(
-			test_end_of_command_is_our_end_with_its_status),
-		cmocka_unit_test(test_sigterm_at_the_end_is_sigterm),
-		cmocka_unit_test(test_program_that_did_not_start_is_the_end),
+			test_exit_of_command_is_an_exit_with_its_status),
+		cmocka_unit_test(
+			test_sigterm_after_exit_of_command_is_not_rewritten),
+		cmocka_unit_test(test_program_that_did_not_start_is_an_exit),
 	};
 
 	return cmocka_run_group_tests_name("lifecycle", tests, NULL, NULL);

@@ -157,7 +157,7 @@ static ssize_t say(enum log_level level, enum log_level highest, char *out,
 	return length;
 }
 
-static void test_level_decides_what_is_said(void **state)
+static void test_level_decides_which_lines_are_printed(void **state)
 {
 	char out[64];
 
@@ -174,7 +174,7 @@ static void test_level_decides_what_is_said(void **state)
 	}
 }
 
-static void test_macros_say_their_levels(void **state)
+static void test_macros_print_at_their_levels(void **state)
 {
 	(void)state;
 	log_set_level(LOG_ERROR);
@@ -222,7 +222,7 @@ static void test_full_stderr_is_not_waited_for(void **state)
 }
 
 /* Whatever the number of the file is, 0 where stdin was closed. */
-static void test_cause_is_written_to_the_file(void **state)
+static void test_cause_is_written_to_the_termination_log(void **state)
 {
 	static const char line[] = "[dumb-init] x\n";
 	char directory[] = "/tmp/test_log.XXXXXX";
@@ -260,10 +260,10 @@ int main(void)
 		cmocka_unit_test(test_only_valid_utf8_is_printed),
 		cmocka_unit_test(test_long_line_is_cut_and_says_so),
 		cmocka_unit_test(test_long_line_is_cut_between_characters),
-		cmocka_unit_test(test_level_decides_what_is_said),
-		cmocka_unit_test(test_macros_say_their_levels),
+		cmocka_unit_test(test_level_decides_which_lines_are_printed),
+		cmocka_unit_test(test_macros_print_at_their_levels),
 		cmocka_unit_test(test_full_stderr_is_not_waited_for),
-		cmocka_unit_test(test_cause_is_written_to_the_file),
+		cmocka_unit_test(test_cause_is_written_to_the_termination_log),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

@@ -12,7 +12,7 @@
 
 #define LIMIT_MS (INT64_C(1000) * INT_MAX)
 
-static void test_digits_are_read_up_to_what_is_none(void **state)
+static void test_digits_are_read_up_to_the_first_other_character(void **state)
 {
 	static const struct {
 		const char *text;
@@ -48,7 +48,7 @@ static void test_digits_are_read_up_to_what_is_none(void **state)
 	}
 }
 
-static void test_number_greater_than_max_is_none(void **state)
+static void test_number_greater_than_max_is_an_error(void **state)
 {
 	static const struct {
 		const char *text;
@@ -72,7 +72,7 @@ static void test_number_greater_than_max_is_none(void **state)
 			NUMBERS_NONE);
 }
 
-static void test_number_is_all_of_the_text(void **state)
+static void test_number_must_be_the_whole_text(void **state)
 {
 	static const struct {
 		const char *text;
@@ -105,7 +105,7 @@ static void test_number_is_all_of_the_text(void **state)
 				 rows[i].number);
 }
 
-static void test_durations(void **state)
+static void test_durations_are_milliseconds(void **state)
 {
 	static const struct {
 		const char *text;
@@ -136,7 +136,7 @@ static void test_durations(void **state)
 		assert_int_equal(numbers_duration(rows[i].text), rows[i].ms);
 }
 
-static void test_part_of_a_millisecond_counts_as_a_whole_one(void **state)
+static void test_part_of_a_millisecond_is_rounded_up(void **state)
 {
 	static const struct {
 		const char *text;
@@ -166,7 +166,7 @@ static void test_part_of_a_millisecond_counts_as_a_whole_one(void **state)
 		assert_int_equal(numbers_duration(rows[i].text), rows[i].ms);
 }
 
-static void test_longest_duration_is_what_an_int_of_seconds_counts(void **state)
+static void test_longest_duration_is_int_max_seconds(void **state)
 {
 	static const struct {
 		const char *text;
@@ -204,7 +204,7 @@ static void test_longest_duration_is_what_an_int_of_seconds_counts(void **state)
 		assert_int_equal(numbers_duration(rows[i].text), rows[i].ms);
 }
 
-static void test_anything_else_is_no_duration(void **state)
+static void test_malformed_duration_is_an_error(void **state)
 {
 	static const char *const rows[] = {
 		"",      ".",    ".5",    "5.",    "5.s",    "5. ",   "-1",
@@ -221,7 +221,7 @@ static void test_anything_else_is_no_duration(void **state)
 }
 
 /* Where a sum of digits would overflow, or a buffer. */
-static void test_very_long_numbers(void **state)
+static void test_very_long_number_does_not_overflow(void **state)
 {
 	char text[4096];
 	const size_t last = sizeof(text) - 1;
@@ -244,16 +244,15 @@ static void test_very_long_numbers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_digits_are_read_up_to_what_is_none),
-		cmocka_unit_test(test_number_greater_than_max_is_none),
-		cmocka_unit_test(test_number_is_all_of_the_text),
-		cmocka_unit_test(test_durations),
 		cmocka_unit_test(
-			test_part_of_a_millisecond_counts_as_a_whole_one),
-		cmocka_unit_test(
-			test_longest_duration_is_what_an_int_of_seconds_counts),
-		cmocka_unit_test(test_anything_else_is_no_duration),
-		cmocka_unit_test(test_very_long_numbers),
+			test_digits_are_read_up_to_the_first_other_character),
+		cmocka_unit_test(test_number_greater_than_max_is_an_error),
+		cmocka_unit_test(test_number_must_be_the_whole_text),
+		cmocka_unit_test(test_durations_are_milliseconds),
+		cmocka_unit_test(test_part_of_a_millisecond_is_rounded_up),
+		cmocka_unit_test(test_longest_duration_is_int_max_seconds),
+		cmocka_unit_test(test_malformed_duration_is_an_error),
+		cmocka_unit_test(test_very_long_number_does_not_overflow),
 	};
 
 	return cmocka_run_group_tests_name("numbers", tests, NULL, NULL);

@@ -223,14 +223,14 @@ static const struct {
 	{ { "-e", "143:0", "-se1", "--map-exit=2", "x" }, { { END, 0 } } },
 };
 
-static void test_options(void **state)
+static void test_options_are_stored(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(good_rows) / sizeof(good_rows[0]); i++)
 		assert_sets(good_rows[i].words, good_rows[i].sets);
 }
 
-static void test_status_becomes_another_and_no_other_changes(void **state)
+static void test_mapping_changes_only_its_status(void **state)
 {
 	static const struct {
 		const char *words[WORDS_MAX];
@@ -277,7 +277,7 @@ static void test_status_becomes_another_and_no_other_changes(void **state)
 	}
 }
 
-static void test_words_from_command_on_are_commands(void **state)
+static void test_words_from_command_on_are_its_arguments(void **state)
 {
 	const char *const words[WORDS_MAX] = { "-v", "x", "-c", "--",
 					       "--help" };
@@ -300,7 +300,7 @@ static void test_dash_alone_is_a_command(void **state)
 	assert_string_equal(options.command[0], "-");
 }
 
-static void test_word_before_command_is_there_to_be_used_up(void **state)
+static void test_word_before_command_can_be_overwritten(void **state)
 {
 	const char *const words[WORDS_MAX] = { "x" };
 	struct options options;
@@ -379,13 +379,13 @@ static const char *const bad_rows[][WORDS_MAX] = {
 	{ "-e256", "-e1", "x" },
 };
 
-static void test_errors(void **state)
+static void test_malformed_options_are_errors(void **state)
 {
 	(void)state;
 	assert_errors(bad_rows, sizeof(bad_rows) / sizeof(bad_rows[0]));
 }
 
-static void test_exclusions(void **state)
+static void test_exclusive_options_are_an_error(void **state)
 {
 	static const char *const rows[][WORDS_MAX] = {
 		{ "-c", "-g", "x" },
@@ -408,7 +408,7 @@ static void test_exclusions(void **state)
 	assert_errors(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
-static void test_no_word_at_all_is_an_error(void **state)
+static void test_empty_command_line_is_an_error(void **state)
 {
 	char *argv[] = { NULL };
 	struct options options;
@@ -421,7 +421,7 @@ static void test_no_word_at_all_is_an_error(void **state)
 	close(err);
 }
 
-static void test_environment(void **state)
+static void test_environment_sets_options(void **state)
 {
 	const char *const words[WORDS_MAX] = { "x" };
 	const char *const quiet[WORDS_MAX] = { "-q", "x" };
@@ -468,7 +468,7 @@ static void assert_all_under(const struct under *rows, size_t count)
 #define ASSERT_ALL_UNDER(rows)                                                 \
 	assert_all_under(rows, sizeof(rows) / sizeof((rows)[0]))
 
-static void test_name_gives_defaults_and_no_more(void **state)
+static void test_name_changes_only_defaults(void **state)
 {
 	static const struct under rows[] = {
 		{ "tini", { "x" }, { { GROUP }, { COMMAND_ALONE } } },
@@ -502,7 +502,7 @@ static void test_name_gives_defaults_and_no_more(void **state)
 	ASSERT_ALL_UNDER(rows);
 }
 
-static void test_name_counts_where_it_is_the_only_word(void **state)
+static void test_name_applies_where_it_is_the_only_word(void **state)
 {
 	static const char *const no_words[WORDS_MAX] = { NULL };
 	struct options options;
@@ -515,7 +515,7 @@ static void test_name_counts_where_it_is_the_only_word(void **state)
 	unsetenv("DUMB_INIT_OPTIONS");
 }
 
-static void test_tini_variables_count_for_those_who_had_them(void **state)
+static void test_tini_variables_do_not_apply_to_dumb_init(void **state)
 {
 	static const struct under rows[] = {
 		{ "tini", { "x" }, { { GROUP } } },
@@ -558,7 +558,7 @@ static void test_tini_variables_count_for_those_who_had_them(void **state)
 	}
 }
 
-static void test_variable_is_read_before_the_words(void **state)
+static void test_variable_is_parsed_before_the_command_line(void **state)
 {
 	static const struct {
 		const char *variable;
@@ -609,7 +609,7 @@ static void test_variable_is_read_before_the_words(void **state)
 	}
 }
 
-static void test_termination_log_is_a_whole_path_that_fits(void **state)
+static void test_termination_log_must_be_an_absolute_short_path(void **state)
 {
 	char fits[sizeof("--term=") - 1 + TERMINATION_LOG_MAX] = "--term=";
 	char longer[sizeof(fits) + 1] = "--term=";
@@ -654,7 +654,7 @@ static void test_termination_log_is_a_whole_path_that_fits(void **state)
 	assert_string_equal(options.termination_log, "/a");
 }
 
-static void test_variable_of_any_length_is_read(void **state)
+static void test_variable_of_any_length_is_parsed(void **state)
 {
 	const char *const words[WORDS_MAX] = { "x" };
 	static char text[128 * 1024]; /* execve(2) takes no longer one */
@@ -682,29 +682,28 @@ static int clear_environment(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_options),
-		cmocka_unit_test(
-			test_status_becomes_another_and_no_other_changes),
-		cmocka_unit_test(test_words_from_command_on_are_commands),
+		cmocka_unit_test(test_options_are_stored),
+		cmocka_unit_test(test_mapping_changes_only_its_status),
+		cmocka_unit_test(test_words_from_command_on_are_its_arguments),
 		cmocka_unit_test(test_dash_alone_is_a_command),
-		cmocka_unit_test(
-			test_word_before_command_is_there_to_be_used_up),
-		cmocka_unit_test(test_errors),
-		cmocka_unit_test(test_exclusions),
-		cmocka_unit_test(test_no_word_at_all_is_an_error),
-		cmocka_unit_test_teardown(test_environment, clear_environment),
-		cmocka_unit_test(test_name_gives_defaults_and_no_more),
-		cmocka_unit_test(test_name_counts_where_it_is_the_only_word),
+		cmocka_unit_test(test_word_before_command_can_be_overwritten),
+		cmocka_unit_test(test_malformed_options_are_errors),
+		cmocka_unit_test(test_exclusive_options_are_an_error),
+		cmocka_unit_test(test_empty_command_line_is_an_error),
+		cmocka_unit_test_teardown(test_environment_sets_options,
+					  clear_environment),
+		cmocka_unit_test(test_name_changes_only_defaults),
+		cmocka_unit_test(test_name_applies_where_it_is_the_only_word),
 		cmocka_unit_test_teardown(
-			test_tini_variables_count_for_those_who_had_them,
+			test_tini_variables_do_not_apply_to_dumb_init,
 			clear_environment),
 		cmocka_unit_test_teardown(
-			test_termination_log_is_a_whole_path_that_fits,
+			test_termination_log_must_be_an_absolute_short_path,
 			clear_environment),
 		cmocka_unit_test_teardown(
-			test_variable_is_read_before_the_words,
+			test_variable_is_parsed_before_the_command_line,
 			clear_environment),
-		cmocka_unit_test_teardown(test_variable_of_any_length_is_read,
+		cmocka_unit_test_teardown(test_variable_of_any_length_is_parsed,
 					  clear_environment),
 	};
 

@@ -62,7 +62,7 @@ static const struct {
 	{ "5:memory:/a\n0::/b\n", ":", "memory:/a" },
 };
 
-static void test_line_is_found_by_what_it_begins_with(void **state)
+static void test_line_is_found_by_its_prefix(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
@@ -88,7 +88,7 @@ static void write_long_line(size_t length)
 	write_file(text, length);
 }
 
-static void test_line_that_fits_is_found_and_a_longer_one_is_not(void **state)
+static void test_only_a_line_that_fits_is_found(void **state)
 {
 	char rest[PROC_LINE_MAX];
 
@@ -115,7 +115,7 @@ static void test_long_line_does_not_hide_the_next(void **state)
 	}
 }
 
-static void test_rest_of_a_long_line_is_no_line(void **state)
+static void test_rest_of_a_long_line_is_not_a_line(void **state)
 {
 	static char text[2 * PROC_LINE_MAX];
 	char rest[PROC_LINE_MAX];
@@ -127,7 +127,7 @@ static void test_rest_of_a_long_line_is_no_line(void **state)
 	assert_false(proc_find_line(path, "key ", rest));
 }
 
-static void test_line_is_found_wherever_a_read_ends(void **state)
+static void test_line_is_found_across_reads(void **state)
 {
 	static char text[4 * PROC_LINE_MAX];
 	char rest[PROC_LINE_MAX];
@@ -145,7 +145,7 @@ static void test_line_is_found_wherever_a_read_ends(void **state)
 	}
 }
 
-static void test_nul_in_a_file_is_no_harm(void **state)
+static void test_nul_in_a_file_does_no_harm(void **state)
 {
 	static const char text[] = "a\0b\nkey 1\n\0\0\nkey 2\n";
 	static const char zeros[4 * PROC_LINE_MAX];
@@ -160,7 +160,7 @@ static void test_nul_in_a_file_is_no_harm(void **state)
 	assert_false(proc_find_line(path, "key ", rest));
 }
 
-static void test_file_without_an_end_is_not_read_to_it(void **state)
+static void test_endless_file_is_not_read_forever(void **state)
 {
 	char rest[PROC_LINE_MAX];
 
@@ -249,7 +249,7 @@ static void test_each_number_of_a_directory_is_visited(void **state)
 	assert_int_equal(rmdir(directory), 0);
 }
 
-static void test_what_is_no_directory_has_no_numbers(void **state)
+static void test_missing_directory_has_no_numbers(void **state)
 {
 	(void)state;
 	assert_false(proc_each_number("/does/not/exist", count_visit, NULL));
@@ -273,7 +273,7 @@ static int make_file(void **state)
 	return file < 0;
 }
 
-static void test_stat_line_is_read_whatever_the_name_holds(void **state)
+static void test_stat_line_with_any_program_name_is_parsed(void **state)
 {
 	static const struct {
 		const char *line;
@@ -314,7 +314,7 @@ static void test_stat_line_is_read_whatever_the_name_holds(void **state)
 	}
 }
 
-static void test_our_own_stat_is_ours(void **state)
+static void test_stat_of_the_own_process_has_its_parent(void **state)
 {
 	struct proc_stat stat;
 
@@ -349,7 +349,7 @@ static unsigned long long handled_signals(void)
 	return mask;
 }
 
-static void test_handled_signals_are_known(void **state)
+static void test_caught_signals_are_parsed(void **state)
 {
 	const struct sigaction handled = { .sa_handler = do_nothing };
 	const struct sigaction standard = { .sa_handler = SIG_DFL };
@@ -379,22 +379,21 @@ static int close_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_line_is_found_by_what_it_begins_with),
-		cmocka_unit_test(
-			test_line_that_fits_is_found_and_a_longer_one_is_not),
+		cmocka_unit_test(test_line_is_found_by_its_prefix),
+		cmocka_unit_test(test_only_a_line_that_fits_is_found),
 		cmocka_unit_test(test_long_line_does_not_hide_the_next),
-		cmocka_unit_test(test_rest_of_a_long_line_is_no_line),
-		cmocka_unit_test(test_line_is_found_wherever_a_read_ends),
-		cmocka_unit_test(test_nul_in_a_file_is_no_harm),
-		cmocka_unit_test(test_file_without_an_end_is_not_read_to_it),
+		cmocka_unit_test(test_rest_of_a_long_line_is_not_a_line),
+		cmocka_unit_test(test_line_is_found_across_reads),
+		cmocka_unit_test(test_nul_in_a_file_does_no_harm),
+		cmocka_unit_test(test_endless_file_is_not_read_forever),
 		cmocka_unit_test(test_file_that_cannot_be_read_has_no_line),
 		cmocka_unit_test(test_line_is_found_in_the_first_reads),
 		cmocka_unit_test(test_each_number_of_a_directory_is_visited),
-		cmocka_unit_test(test_what_is_no_directory_has_no_numbers),
+		cmocka_unit_test(test_missing_directory_has_no_numbers),
 		cmocka_unit_test(
-			test_stat_line_is_read_whatever_the_name_holds),
-		cmocka_unit_test(test_our_own_stat_is_ours),
-		cmocka_unit_test(test_handled_signals_are_known),
+			test_stat_line_with_any_program_name_is_parsed),
+		cmocka_unit_test(test_stat_of_the_own_process_has_its_parent),
+		cmocka_unit_test(test_caught_signals_are_parsed),
 		cmocka_unit_test(test_no_file_is_left_open),
 	};
 

@@ -46,7 +46,7 @@ static void test_visited_pid_is_not_visited_again(void **state)
 	assert_int_equal(take_to_visit(&walk), 0);
 }
 
-static void test_number_that_is_no_pid_is_not_visited(void **state)
+static void test_number_that_is_not_a_pid_is_not_visited(void **state)
 {
 	struct walk walk = empty_walk();
 
@@ -87,7 +87,7 @@ static void test_list_of_children_that_cannot_be_read_is_an_error(void **state)
 	assert_int_equal(walk.error, ENOTDIR);
 }
 
-static void test_process_of_the_group_that_is_old_enough_is_spared(void **state)
+static void test_process_that_was_already_signalled_is_spared(void **state)
 {
 	const pid_t self = getpid();
 	struct processes_signaled signaled = processes_now(PROCESSES_ALL);
@@ -131,12 +131,12 @@ int main(void)
 		cmocka_unit_test(
 			test_pids_are_visited_once_each_from_the_lowest),
 		cmocka_unit_test(test_visited_pid_is_not_visited_again),
-		cmocka_unit_test(test_number_that_is_no_pid_is_not_visited),
+		cmocka_unit_test(test_number_that_is_not_a_pid_is_not_visited),
 		cmocka_unit_test(test_list_of_children_is_read_in_pieces),
 		cmocka_unit_test(
 			test_list_of_children_that_cannot_be_read_is_an_error),
 		cmocka_unit_test(
-			test_process_of_the_group_that_is_old_enough_is_spared),
+			test_process_that_was_already_signalled_is_spared),
 		cmocka_unit_test(
 			test_newer_process_without_a_spared_parent_is_not_spared),
 	};

@@ -111,7 +111,7 @@ static void test_sender_outside_the_pid_namespace_is_named_so(void **state)
 		       "(UID 4294967295): dropped");
 }
 
-static void test_outcome_of_a_signal(void **state)
+static void test_outcome_of_a_signal_is_named(void **state)
 {
 	static const struct {
 		struct actions actions;
@@ -358,7 +358,7 @@ static siginfo_t exited(pid_t pid, int cause, int status)
 	return info;
 }
 
-static void test_unexpected_kill_has_a_cause_for_sigkill_only(void **state)
+static void test_only_an_unexpected_sigkill_has_a_cause(void **state)
 {
 	static const struct {
 		int cause, signum, oom_kills;
@@ -406,7 +406,7 @@ static void test_oom_kill_of_a_child_is_named(void **state)
 		      "killed");
 }
 
-static void test_exit_of_command_is_for_verbose(void **state)
+static void test_exit_of_command_is_printed_with_verbose(void **state)
 {
 	const siginfo_t status = exited(COMMAND, CLD_EXITED, 3);
 	const siginfo_t signal = exited(COMMAND, CLD_KILLED, 49);
@@ -423,7 +423,7 @@ static void test_exit_of_command_is_for_verbose(void **state)
 	end_expecting("server (PID 42) was killed by SIGRTMIN+15");
 }
 
-static void test_orphan_is_a_warning_with_warn_on_reap(void **state)
+static void test_orphan_is_printed_with_warn_on_reap(void **state)
 {
 	static const struct {
 		int cause, status;
@@ -460,7 +460,7 @@ static void test_orphan_is_a_warning_with_warn_on_reap(void **state)
 	}
 }
 
-static void test_traced_child_is_for_verbose(void **state)
+static void test_traced_child_is_printed_with_verbose(void **state)
 {
 	(void)state;
 	begin(LOG_VERBOSE);
@@ -491,19 +491,18 @@ int main(void)
 		cmocka_unit_test(test_sender_has_the_name_of_its_program),
 		cmocka_unit_test(
 			test_sender_outside_the_pid_namespace_is_named_so),
-		cmocka_unit_test(test_outcome_of_a_signal),
+		cmocka_unit_test(test_outcome_of_a_signal_is_named),
 		cmocka_unit_test(test_long_program_name_is_cut),
 		cmocka_unit_test(test_start_names_the_mode),
 		cmocka_unit_test(test_outcome_is_printed_at_its_level),
 		cmocka_unit_test(test_refusal_names_the_target),
 		cmocka_unit_test(test_survivors_are_named),
 		cmocka_unit_test(test_usage_is_in_seconds_with_milliseconds),
-		cmocka_unit_test(
-			test_unexpected_kill_has_a_cause_for_sigkill_only),
+		cmocka_unit_test(test_only_an_unexpected_sigkill_has_a_cause),
 		cmocka_unit_test(test_oom_kill_of_a_child_is_named),
-		cmocka_unit_test(test_exit_of_command_is_for_verbose),
-		cmocka_unit_test(test_orphan_is_a_warning_with_warn_on_reap),
-		cmocka_unit_test(test_traced_child_is_for_verbose),
+		cmocka_unit_test(test_exit_of_command_is_printed_with_verbose),
+		cmocka_unit_test(test_orphan_is_printed_with_warn_on_reap),
+		cmocka_unit_test(test_traced_child_is_printed_with_verbose),
 	};
 
 	return cmocka_run_group_tests_name("report", tests, make_pipe,

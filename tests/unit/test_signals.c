@@ -14,7 +14,7 @@
 
 #include "signals.h"
 
-static void test_numbers_and_names(void **state)
+static void test_signals_are_parsed_from_numbers_and_names(void **state)
 {
 	static const struct {
 		const char *text;
@@ -49,7 +49,7 @@ static void test_numbers_and_names(void **state)
 		assert_int_equal(signals_parse(rows[i].text), rows[i].signum);
 }
 
-static void test_anything_else_is_no_signal(void **state)
+static void test_malformed_signal_is_an_error(void **state)
 {
 	static const char *const rows[] = {
 		"",
@@ -97,7 +97,7 @@ static void test_anything_else_is_no_signal(void **state)
 		assert_int_equal(signals_parse(rows[i]), SIGNALS_NONE);
 }
 
-static void test_names(void **state)
+static void test_signals_are_printed_by_name(void **state)
 {
 	(void)state;
 	assert_string_equal(signals_name(SIGTERM).text, "SIGTERM");
@@ -112,7 +112,7 @@ static void test_names(void **state)
 	assert_string_equal(signals_name(64).text, "SIGRTMAX");
 }
 
-static void test_every_name_is_understood_again(void **state)
+static void test_every_printed_name_is_parsed(void **state)
 {
 	(void)state;
 	for (int signum = 1; signum <= SIGNALS_RTMAX; signum++) {
@@ -123,7 +123,7 @@ static void test_every_name_is_understood_again(void **state)
 	}
 }
 
-static void test_every_name_is_understood_in_lower_case(void **state)
+static void test_every_name_is_parsed_in_lower_case(void **state)
 {
 	(void)state;
 	for (int signum = 1; signum < 32; signum++) {
@@ -135,7 +135,7 @@ static void test_every_name_is_understood_in_lower_case(void **state)
 	}
 }
 
-static void test_rewrites(void **state)
+static void test_rewrites_are_parsed(void **state)
 {
 	struct rewrites rewrites = { { 0 } };
 
@@ -176,12 +176,13 @@ static void test_malformed_rewrite_changes_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_numbers_and_names),
-		cmocka_unit_test(test_anything_else_is_no_signal),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_every_name_is_understood_again),
-		cmocka_unit_test(test_every_name_is_understood_in_lower_case),
-		cmocka_unit_test(test_rewrites),
+		cmocka_unit_test(
+			test_signals_are_parsed_from_numbers_and_names),
+		cmocka_unit_test(test_malformed_signal_is_an_error),
+		cmocka_unit_test(test_signals_are_printed_by_name),
+		cmocka_unit_test(test_every_printed_name_is_parsed),
+		cmocka_unit_test(test_every_name_is_parsed_in_lower_case),
+		cmocka_unit_test(test_rewrites_are_parsed),
 		cmocka_unit_test(test_malformed_rewrite_changes_nothing),
 	};
 

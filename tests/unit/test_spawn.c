@@ -36,7 +36,7 @@ static void set_environment(const char *const *words)
 	environ = entries;
 }
 
-static void test_variables_for_our_parent_are_for_us_then(void **state)
+static void test_pid_of_the_parent_in_a_variable_is_replaced(void **state)
 {
 	static const char *const words[] = { "A=1",
 					     "LISTEN_PID=@",
@@ -58,7 +58,7 @@ static void test_variables_for_our_parent_are_for_us_then(void **state)
 	assert_null(environ[4]);
 }
 
-static void test_variables_for_another_process_stay(void **state)
+static void test_another_pid_in_a_variable_is_not_changed(void **state)
 {
 	static const char *const words[] = {
 		"LISTEN_PID=1x", "LISTEN_PIDS=@",    "WATCHDOG_PID=",
@@ -72,7 +72,7 @@ static void test_variables_for_another_process_stay(void **state)
 		assert_ptr_equal(environ[i], i < 5 ? texts[i] : NULL);
 }
 
-static void test_only_the_first_variable_of_a_name_counts(void **state)
+static void test_only_the_first_variable_of_a_name_is_changed(void **state)
 {
 	static const char *const words[] = { "LISTEN_PID=1x", "LISTEN_PID=@",
 					     NULL };
@@ -83,7 +83,7 @@ static void test_only_the_first_variable_of_a_name_counts(void **state)
 	assert_ptr_equal(environ[1], texts[1]);
 }
 
-static void test_start_is_over_at_exec_or_after_waiting_for_it(void **state)
+static void test_start_ends_at_exec_or_at_its_timeout(void **state)
 {
 	struct start start = { .starting = 1 };
 
@@ -99,11 +99,12 @@ static void test_start_is_over_at_exec_or_after_waiting_for_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_variables_for_our_parent_are_for_us_then),
-		cmocka_unit_test(test_variables_for_another_process_stay),
-		cmocka_unit_test(test_only_the_first_variable_of_a_name_counts),
 		cmocka_unit_test(
-			test_start_is_over_at_exec_or_after_waiting_for_it),
+			test_pid_of_the_parent_in_a_variable_is_replaced),
+		cmocka_unit_test(test_another_pid_in_a_variable_is_not_changed),
+		cmocka_unit_test(
+			test_only_the_first_variable_of_a_name_is_changed),
+		cmocka_unit_test(test_start_ends_at_exec_or_at_its_timeout),
 	};
 
 	return cmocka_run_group_tests_name("spawn", tests, NULL, NULL);

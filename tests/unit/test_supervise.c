@@ -47,7 +47,7 @@ static struct supervisor idle(const struct options *options)
 static const struct options none = { .grace_ms = DURATION_NONE,
 				     .kill_after_ms = DURATION_NONE };
 
-static void test_without_a_reason_the_wait_has_no_timeout(void **state)
+static void test_idle_wait_has_no_timeout(void **state)
 {
 	const struct supervisor supervisor = idle(&none);
 
@@ -55,7 +55,7 @@ static void test_without_a_reason_the_wait_has_no_timeout(void **state)
 	assert_int_equal(next_timeout(&supervisor), KERNEL_FOREVER);
 }
 
-static void test_timeout_is_the_shortest_that_is_needed(void **state)
+static void test_timeout_is_the_shortest_pending_one(void **state)
 {
 	struct supervisor supervisor = idle(&none);
 
@@ -139,7 +139,7 @@ static void test_missed_signal_is_not_taken_for_the_next_one(void **state)
 	assert_true(has_reached_command(&supervisor, &info));
 }
 
-static void test_signal_that_we_sent_needs_no_explanation(void **state)
+static void test_kill_by_a_signal_of_dumb_init_is_not_explained(void **state)
 {
 	(void)state;
 	assert_true(is_expected(0, SIGPIPE));
@@ -153,15 +153,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wait_status_becomes_a_siginfo),
-		cmocka_unit_test(test_without_a_reason_the_wait_has_no_timeout),
-		cmocka_unit_test(test_timeout_is_the_shortest_that_is_needed),
+		cmocka_unit_test(test_idle_wait_has_no_timeout),
+		cmocka_unit_test(test_timeout_is_the_shortest_pending_one),
 		cmocka_unit_test(
 			test_deadline_that_has_passed_is_a_timeout_of_0),
 		cmocka_unit_test(
 			test_clock_is_read_only_for_options_with_a_time),
 		cmocka_unit_test(
 			test_missed_signal_is_not_taken_for_the_next_one),
-		cmocka_unit_test(test_signal_that_we_sent_needs_no_explanation),
+		cmocka_unit_test(
+			test_kill_by_a_signal_of_dumb_init_is_not_explained),
 	};
 
 	return cmocka_run_group_tests_name("supervise", tests, NULL, NULL);
