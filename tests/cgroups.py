@@ -39,7 +39,7 @@ def remove(made):
         except OSError:
             return False
         return True
-    wait_until(removed, "the cgroup's end")
+    wait_until(removed, "the cgroup's removal")
 
 
 def make_below(version, parent, controller, limit):

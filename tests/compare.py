@@ -25,6 +25,9 @@ OURS = "ours"
 PACKAGES = {"dumb-init-1.2.5": "dumb-init", "tini": "tini", "catatonit": "catatonit"}
 # Seconds until what does not come from another is taken not to come: much does not.
 PATIENCE = 2
+# The message of a wait that failed: what for, and the event that ended it if not time.
+WAITED = re.compile(r"expected (.*?) (?:within \d+ s|in time|before (the init .*?|"
+                    r"end of file)), got ")
 USUAL = watch.TIMEOUT, watch.MOST
 
 
@@ -93,13 +96,14 @@ def observed(report):
     """What happened instead, in a few words."""
     crash = getattr(report.longrepr, "reprcrash", None)
     message = crash.message if crash else report.longreprtext
-    first = message.splitlines()[0]
-    if first.startswith("waited in vain for the end of "):
-        first = "does not end"
-    first = re.sub(r"for (?:re\.compile\()?b?['\"](.*?)['\"](?:, re\.DOTALL\))?; came",
-                   r"for '\1'; came", first)
-    first = first.partition("; came: ")[0]
-    first = re.sub(r"^(AssertionError: |Failed: )", "", first)
+    first = re.sub(r"^(AssertionError: |Failed: )", "", message.splitlines()[0])
+    if first.startswith("expected the exit of "):
+        first = "does not exit"
+    if waited := WAITED.match(first):
+        what = re.sub(r"^(?:re\.compile\()?b?['\"](.*?)['\"](?:, re\.DOTALL\))?$",
+                      r"'\1'", waited[1])
+        first = f"{waited[2]} before {what}" if waited[2] else \
+            f"timed out waiting for {what}"
     first = first.removeprefix("assert ")
     heard = [line for title, text in report.sections if "stderr" in title
              for line in text.splitlines() if line]

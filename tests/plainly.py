@@ -1,5 +1,4 @@
-"""For pytest -p: the summary line of a failed test says what was expected and what
-came."""
+"""For pytest -p: the summary line of a failed test reads "expected X, got Y"."""
 
 import re
 import subprocess
@@ -8,16 +7,17 @@ import pexpect
 import pytest
 
 
-def expected_and_came(error):
-    """Both in a line, of an error whose own first line has not both."""
+def expected_and_got(error):
+    """That line, for an error whose own first line lacks X or Y; else None."""
     if isinstance(error, subprocess.TimeoutExpired):
-        return f"waited in vain for the end of {error.cmd}; came: {error.output!r:.200}"
+        return f"expected the exit of {error.cmd}, got {error.output!r:.200}"
     if isinstance(error, pexpect.ExceptionPexpect):
         text = str(error)
         wanted = re.findall(r"^ +\d+: (.*)$", text, re.M)
-        came = re.search(r"^(?:before|buffer) \(last \d+ chars\): (.+)$", text, re.M)
-        return f"waited in vain for {' or '.join(wanted) or 'the end'}; " \
-               f"came: {came[1] if came else text.splitlines()[0]}"
+        got = re.search(r"^(?:before|buffer) \(last \d+ chars\): (.+)$", text, re.M)
+        limit = "before end of file" if isinstance(error, pexpect.EOF) else "in time"
+        return f"expected {' or '.join(wanted) or 'end of file'} {limit}, " \
+               f"got {got[1] if got else text.splitlines()[0]}"
     return None
 
 
@@ -29,6 +29,6 @@ def pytest_configure(config):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(call):
     report = (yield).get_result()
-    line = call.excinfo and expected_and_came(call.excinfo.value)
+    line = call.excinfo and expected_and_got(call.excinfo.value)
     if line and hasattr(report.longrepr, "reprcrash"):
         report.longrepr.reprcrash.message = line

@@ -32,12 +32,13 @@ def patience():
     return scaled(TIMEOUT)
 
 
-def wait_until(condition, what="it"):
-    """Returns condition()'s first true value."""
+def wait_until(condition, what="a true value"):
+    """Returns the first true value of condition(). what: its name in the message."""
     begun = time.monotonic()
     while not (value := condition()):
-        assert time.monotonic() - begun < patience(), \
-            f"waited in vain for {what}; came: {value!r}"
+        limit = patience()
+        assert time.monotonic() - begun < limit, \
+            f"expected {what} within {limit:.0f} s, got {value!r}"
         time.sleep(0.002)
     return value
 

@@ -128,12 +128,12 @@ def nothing_left_behind(request):
     for pid in left() if adapted(request.node) else ():
         end_tree(pid)
     try:
-        wait_until(lambda: not left(), "what the test left")
+        wait_until(lambda: not left(), "no process left by the test")
     except AssertionError:
         said = [(state(pid), status_field(pid, "Name")) for pid in left()]
         for pid in left():  # or it would be found behind each test that follows
             end_tree(pid)
-        pytest.fail(f"left behind: {said}")
+        pytest.fail(f"expected no process left by the test, got {said}")
 
 
 @pytest.fixture(params=MODES)
@@ -226,7 +226,8 @@ def wait_for_end(popen):
     """Its status, as a shell counts: 128+N if signal N killed it. At once, for
     Popen.wait looks every 50 ms."""
     with os.fdopen(os.pidfd_open(popen.pid)) as process:
-        assert select.select([process], [], [], patience())[0], "does not end"
+        assert select.select([process], [], [], patience())[0], \
+            "expected the exit of the init, got none"
     code = popen.wait()
     return code if code >= 0 else 128 - code
 
@@ -251,20 +252,26 @@ class Started:
     def command(self):
         """COMMAND's PID, as we see it; while the init has no other child."""
         below = children(self.pid)
-        assert len(below) == 1, f"the init has {len(below) or 'no'} children"
+        assert len(below) == 1, f"expected one child of the init, got {len(below)}"
         return below[0]
+
+    def _limit(self, end_of_file):
+        """The end of a wait for output, for the message."""
+        status = self.popen.poll()
+        if status is None:
+            return "before end of file" if end_of_file else \
+                f"within {self.output.timeout:.0f} s"
+        return "before the init " + (
+            "exited" if status >= 0 else f"was killed by {names_of([-status])}")
 
     def expect(self, pattern, what=None):
         """Waits for pattern in the output and returns the match."""
         try:
             self.output.expect(pattern)
-        except (pexpect.TIMEOUT, pexpect.EOF):
+        except (pexpect.TIMEOUT, pexpect.EOF) as error:
             what = what or (pattern if isinstance(pattern, str) else pattern.decode())
-            status = self.popen.poll()
-            end = "" if status is None else ": the init has ended" if status >= 0 \
-                else f": the init was killed by {names_of([-status])}"
-            came = self.output.before[-200:]
-            pytest.fail(f"waited in vain for {what!r}{end}; came: {came!r}")
+            limit = self._limit(isinstance(error, pexpect.EOF))
+            pytest.fail(f"expected {what!r} {limit}, got {self.output.before[-200:]!r}")
         return self.output.match
 
     def next_signal(self, what):
@@ -283,7 +290,7 @@ class Started:
         for signum in signums:
             got = self.next_signal(names_of([signum]))
             assert got == signum, \
-                f"{names_of([got])} came instead of {names_of([signum])}"
+                f"expected {names_of([signum])}, got {names_of([got])}"
 
     def send(self, *signums):
         for signum in signums:

@@ -78,7 +78,7 @@ def test_forwarded_signal_costs_two_system_calls(
         "strace", "-qq", "-o", str(trace), "-e", "signal=none"])
     started.expect("ready")
     ours, = children(started.pid)
-    wait_until(lambda: waits_for_good(ours), "idleness")
+    wait_until(lambda: waits_for_good(ours), "the init to be idle")
     for _ in range(SIGNALS):
         os.kill(ours, signal.SIGUSR1)
         started.expect_signals(signal.SIGUSR1)
@@ -122,10 +122,11 @@ def test_dumb_init_allocates_and_starts_nothing_while_command_runs(
     for signum in (signal.SIGUSR1, signal.SIGTSTP, signal.SIGCONT, signal.SIGUSR1):
         os.kill(ours, signum)
         if signum == signal.SIGTSTP:
-            wait_until(lambda: "--- stopped by " in trace.read_text(), "us to stop")
+            wait_until(lambda: "--- stopped by " in trace.read_text(),
+                       "the init to stop")
         else:
             started.expect(rb"\d+ [^\n]*\n")
-    wait_until(lambda: len(children(ours)) == 1, "the orphans' ends")
+    wait_until(lambda: len(children(ours)) == 1, "the orphans' exits")
     command, = children(ours)
     os.kill(command, signal.SIGKILL)
     assert started.status() == 128 + signal.SIGKILL
@@ -164,7 +165,7 @@ def test_only_listed_system_calls_are_made_once_command_runs(
                                     NAMESPACE if place == "pid1" else [])
     assert ours.count("rt_sigtimedwait") > 3 and ours[-1] == "exit_group"
     others = set(ours) - calls.NAMES
-    assert not others, f"and {', '.join(others)}"
+    assert not others, f"expected no other system calls, got {', '.join(others)}"
 
 
 @pytest.mark.slow
@@ -180,10 +181,10 @@ def test_no_wake_up_while_nothing_happens(start, helper, place, options):
     started.send(signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
     time.sleep(0.2)  # a start may go on for a little; ours does for 5 ms
-    wait_until(lambda: state(started.pid) == "S", "idleness")
+    wait_until(lambda: state(started.pid) == "S", "the init to be idle")
     before = switches()
     time.sleep(1.1)  # what is measured: a second in which nothing happens
-    assert switches() == before, "it wakes up"
+    assert switches() == before, "expected no wake-up, got one"
 
 
 @pytest.mark.musl
@@ -198,7 +199,7 @@ def test_idle_program_uses_little_memory(start, helper, mode):
         started.expect("ready")
         started.send(signal.SIGUSR1)
         started.expect_signals(signal.SIGUSR1)
-        wait_until(lambda: waits_for_good(started.pid), "idleness")
+        wait_until(lambda: waits_for_good(started.pid), "the init to be idle")
         with open(f"/proc/{started.pid}/smaps_rollup", encoding="ascii") as rollup:
             fields = {line.split()[0]: line.split()[1] for line in rollup}
         resident.append(int(fields["Rss:"]))

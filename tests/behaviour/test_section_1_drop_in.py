@@ -181,7 +181,7 @@ def test_ctrl_z_gives_the_prompt_back_and_fg_continues_the_job(any_shell, tmp_pa
     shell.expect_exact("prompt> ")
     shell.sendline("kill %1; echo over")
     shell.expect_exact("over\r\n")
-    wait_until(lambda: all(state(each) in "XZ" for each in processes), "the job's end")
+    wait_until(lambda: all(state(each) in "XZ" for each in processes), "the job's exit")
 
 
 BACKGROUND = """$INIT -g sleep 1000 &

@@ -225,7 +225,7 @@ def heard_by_the_rest(start, helper, directory, *options):
         started.popen.stdin.close()
         assert started.status() == 3
         os.kill(int(ready[1]), 50)
-        wait_until(lambda: "\n50 " in rest.read_text(), "what the rest heard")
+        wait_until(lambda: "\n50 " in rest.read_text(), "the signals of the rest")
         return [int(line.split()[0]) for line in rest.read_text().splitlines()[1:]]
     finally:
         os.kill(int(ready[1]), signal.SIGKILL)
@@ -262,7 +262,7 @@ def orphan_is_collected(start, *options, **others):
     started.popen.stdin.close()
     # COMMAND itself has to collect its child that was the orphan's parent.
     wait_until(lambda: [children(child) for child in children(started.pid)] == [[]],
-               "its end")
+               "the orphan's exit")
     return started
 
 

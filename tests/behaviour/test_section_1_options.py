@@ -93,7 +93,7 @@ def orphaned(start, helper, place):
         ours, = children(parent)
         command, = children(ours)
         os.kill(parent, signal.SIGKILL)
-        wait_until(lambda: state(parent) == "X", "our parent's end")
+        wait_until(lambda: state(parent) == "X", "the parent's exit")
         return started, ours, command
     return orphaned
 
@@ -116,9 +116,9 @@ def test_parent_death_signal_is_forwarded(orphaned, mode, options, arrives):
 
 def test_parent_death_signal_kill_kills_dumb_init(orphaned, mode, place):
     _, ours, command = orphaned(*mode, "-p", "KILL")
-    wait_until(lambda: state(ours) == "X", "our end")
+    wait_until(lambda: state(ours) == "X", "the init's exit")
     if place == "ordinary":  # as PID 1 we take the namespace with us
-        wait_until(lambda: state(command) == "S", "COMMAND to go on")
+        wait_until(lambda: state(command) == "S", "COMMAND to continue")
 
 
 def test_command_does_not_inherit_the_parent_death_signal(run, mode):
@@ -153,7 +153,7 @@ def two_orphans(start, mode, place):
                     for _ in range(2))
         wait_until(lambda: len(children(started.pid)) == 3, "two orphans")
         started.popen.stdin.close()
-        wait_until(lambda: len(children(started.pid)) == 1, "their ends")
+        wait_until(lambda: len(children(started.pid)) == 1, "the exits")
         started.send(signal.SIGTERM)
         assert started.status() == 128 + signal.SIGTERM
         return sorted(started.popen.stderr.read().decode().splitlines()), sorted([
@@ -280,10 +280,11 @@ def test_all_stops_and_continues_every_process_in_session_mode(
     family = Family(start, helper, tmp_path, "-a", place=place)
     for _ in range(2):
         family.started.send(signal.SIGTSTP)
-        wait_until(lambda: {state(pid) for pid in family.pids} == {"T"}, "a stop")
+        wait_until(lambda: {state(pid) for pid in family.pids} == {"T"},
+                   "the processes to stop")
         if place == "ordinary":
-            wait_until(lambda: state(family.started.pid) == "T", "us to stop")
+            wait_until(lambda: state(family.started.pid) == "T", "the init to stop")
         family.started.send(signal.SIGCONT)
         wait_until(lambda: {state(pid) for pid in family.pids} == {"S"}, "SIGCONT")
-        wait_until(lambda: state(family.started.pid) == "S", "us to go on")
+        wait_until(lambda: state(family.started.pid) == "S", "the init to continue")
     family.wait_for(int(signal.SIGCONT), ALL)

@@ -100,7 +100,7 @@ def test_orphans_are_reaped_in_a_pause_as_pid_1(start):
             assert visitor.stdout.readline() == b"orphan\n"
             wait_until(lambda: len(children(started.pid)) == 1, "an orphan")
             visitor.stdin.close()
-            wait_until(lambda: not children(started.pid), "its end")
+            wait_until(lambda: not children(started.pid), "the orphan's exit")
     started.send(signal.SIGTERM)
     assert started.status() == 0
 
@@ -120,9 +120,9 @@ def test_orphans_are_reaped_in_a_pause_when_not_pid_1(start):
     started.popen.stdin.flush()
     orphan = int(started.expect(rb"orphan (\d+)\n")[1])
     wait_until(lambda: int(status_field(orphan, "PPid")) != child, "an orphan")
-    wait_until(lambda: children(started.pid) == [orphan], "its parent's end")
+    wait_until(lambda: children(started.pid) == [orphan], "the exit of its parent")
     started.popen.stdin.close()
-    wait_until(lambda: not children(started.pid), "its end")
+    wait_until(lambda: not children(started.pid), "the orphan's exit")
     started.send(signal.SIGTERM)
     assert started.status() == 0
 
@@ -192,7 +192,7 @@ def test_ctrl_z_stops_a_pause_and_fg_continues_it(shell):
     shell.send("\x1a")
     shell.expect("Stopped")
     shell.sendline("fg")
-    wait_until(lambda: state(init) == "S", "it to go on")
+    wait_until(lambda: state(init) == "S", "the init to continue")
     shell.send("\x03")
     shell.expect_exact("prompt> ")
     shell.sendline("echo status $?")
@@ -202,8 +202,9 @@ def test_ctrl_z_stops_a_pause_and_fg_continues_it(shell):
 def test_pause_keeps_no_file_and_no_directory(start, tmp_path):
     read, write = os.pipe()
     started = start_pause(start, "-P", cwd=tmp_path, pass_fds=[read, write])
-    wait_until(lambda: os.readlink(f"/proc/{started.pid}/cwd") == "/", "/")
+    wait_until(lambda: os.readlink(f"/proc/{started.pid}/cwd") == "/",
+               "the directory /")
     wait_until(lambda: sorted(os.listdir(f"/proc/{started.pid}/fd")) ==
-               ["0", "1", "2"], "its files closed")
+               ["0", "1", "2"], "its files to be closed")
     os.close(read)
     os.close(write)

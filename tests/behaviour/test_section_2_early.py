@@ -126,7 +126,7 @@ def test_group_can_be_stopped_while_the_exec_of_command_hangs(
     os.killpg(started.pid, signum)
     wait_for_states("T", started.pid)
     os.killpg(started.pid, signal.SIGCONT)
-    wait_until(lambda: state(started.pid) == "S", "dumb-init to go on")
+    wait_until(lambda: state(started.pid) == "S", "dumb-init to continue")
     hanging.release()
     wait_until(lambda: status_field(command, "Name") == "hanging", "COMMAND's program")
     wait_for_states("S", started.pid, command)

@@ -36,7 +36,7 @@ def foreground(pid):
 
 def wait_for_states(letter, *pids):
     wait_until(lambda: all(state(pid) == letter for pid in pids),
-               {"T": "a stop", "S": "it to go on"}[letter])
+               {"T": "the processes to stop", "S": "the processes to continue"}[letter])
 
 
 def stopped_in(shell, *pids):
@@ -58,7 +58,8 @@ def jobs_say_stopped(shell):
 def bring_back(shell, *pids):
     """fg, until the last of these has the terminal and all run."""
     shell.sendline("fg")
-    wait_until(lambda: foreground(shell.pid) == pids[-1], "the terminal")
+    wait_until(lambda: foreground(shell.pid) == pids[-1],
+               "the terminal to change hands")
     wait_for_states("S", *pids)
 
 
@@ -117,9 +118,10 @@ def test_signal_reaches_only_the_group_of_command_and_once(
                 if (tmp_path / name).exists()}
     started = start("-g", "sh", "-c", MEMBERS, helper("reporter"), place=place,
                     cwd=tmp_path)
-    wait_until(lambda: list(map(len, said().values())) == [1] * 4, "ready reporters")
+    wait_until(lambda: list(map(len, said().values())) == [1] * 4,
+               "four ready reporters")
     started.send(*PASSED_ON[:-1])
-    wait_until(lambda: len(said()["member"]) >= 3, "what was passed on")
+    wait_until(lambda: len(said()["member"]) >= 3, "the forwarded signals")
     for reporter in psutil.Process(started.pid).children(recursive=True):
         reporter.send_signal(PASSED_ON[-1])
     wait_until(lambda: all(lines[-1].startswith("64 ") for lines in said().values()),
@@ -158,7 +160,7 @@ def test_job_stop_stops_the_group_and_dumb_init(start, place, signum):
     started = start("-g", "sh", "-c", "sleep 60 & echo ready; wait", place=place)
     started.expect("ready")
     command = started.command
-    group = [command, *wait_until(lambda: children(command), "sleep")]
+    group = [command, *wait_until(lambda: children(command), "sleep to start")]
     for _ in range(3):
         started.send(signum)
         wait_for_states("T", *group, *([started.pid] if place == "ordinary" else []))
@@ -220,7 +222,7 @@ def test_background_job_stops_when_it_needs_the_terminal_until_fg(any_shell, fir
     ours, command = run_in(
         any_shell, f"$INIT -g sh -c 'echo running; {first}exec cat' &")
     wait_for_states("T", ours, command)
-    wait_until(lambda: jobs_say_stopped(any_shell), "the shell")
+    wait_until(lambda: jobs_say_stopped(any_shell), "the shell to report the stop")
     any_shell.sendline("jobs")
     stopped_in(any_shell, ours, command)
     bring_back(any_shell, ours, command)
@@ -248,7 +250,7 @@ def test_pid_1_sleeps_while_command_cannot_have_the_terminal(shell):
     namespace, = children(shell.pid)
     ours, = children(namespace)
     wait_for_states("T", *children(ours))
-    wait_until(lambda: waits_for_good(ours), "our wait")
+    wait_until(lambda: waits_for_good(ours), "the init's wait")
 
 
 @pytest.mark.parametrize("redirected", ["", "</dev/null"], ids=["stdin", "/dev/tty"])
@@ -260,8 +262,8 @@ def test_dumb_init_keeps_only_standard_files_while_command_has_the_terminal(
     # With another stdin COMMAND gets the terminal when it turns to it.
     ours, command = run_in(shell, "$INIT -g sh -c 'echo running; exec cat </dev/tty' "
                            f"{redirected}")
-    wait_until(lambda: foreground(shell.pid) == command, "the terminal")
-    wait_until(has_standard_files, "its files closed")
+    wait_until(lambda: foreground(shell.pid) == command, "the terminal to change hands")
+    wait_until(has_standard_files, "its files to be closed")
     for _ in range(2):
         shell.send(CTRL_Z)
         stopped_in(shell, ours, command)
@@ -286,7 +288,7 @@ def test_dumb_init_does_not_stop_when_a_background_command_gets_sigstop(shell):
     wait_until(lambda: int(status_field(command, "ShdPnd"), 16) >> 63, "SIGRTMAX")
     wait_for_states("S", ours)
     os.kill(command, signal.SIGCONT)
-    wait_until(lambda: state(ours) in "XZ", "our end")
+    wait_until(lambda: state(ours) in "XZ", "the init's exit")
 
 
 def test_running_job_after_fg_gets_the_terminal_when_it_reads(shell, tmp_path):
@@ -334,7 +336,7 @@ def test_job_continues_in_the_background_and_returns_to_the_foreground(any_shell
     any_shell.expect("Running")
     assert foreground(any_shell.pid) == any_shell.pid
     any_shell.sendline("fg")
-    wait_until(lambda: foreground(any_shell.pid) != any_shell.pid, "fg")
+    wait_until(lambda: foreground(any_shell.pid) != any_shell.pid, "fg to take effect")
     ends_with(any_shell, CTRL_C, 130)
 
 

@@ -55,8 +55,8 @@ def test_command_leads_a_session_in_session_mode(start, helper):
     started = start(helper("reporter"))
     started.expect("ready")
     group, session = ids(started.command)
-    assert group == started.command, "it leads nothing"
-    assert session == started.command, "it leads a group, but no session"
+    assert group == started.command, "expected a session leader, got no leader"
+    assert session == started.command, "expected a session leader, got a group leader"
 
 
 def test_command_stays_in_the_group_of_dumb_init_in_single_child_mode(start, helper):
@@ -117,8 +117,8 @@ def test_files_and_directory_are_kept_by_command_and_not_by_dumb_init(
     started.expect("ready")
     ours = children(started.pid)[0] if without else started.pid
     command, = children(ours)
-    wait_until(lambda: files(ours) == [0, 1, 2], "our files to be closed")
-    wait_until(lambda: os.readlink(f"/proc/{ours}/cwd") == "/", "chdir")
+    wait_until(lambda: files(ours) == [0, 1, 2], "the init's files to be closed")
+    wait_until(lambda: os.readlink(f"/proc/{ours}/cwd") == "/", "the directory /")
     assert files(command) == sorted([0, 1, 2, 3, writing, extra, *many])
     assert os.readlink(f"/proc/{command}/cwd") == str(tmp_path)
     # The pipe ends when COMMAND's end of it is closed, whatever we do.
@@ -161,10 +161,10 @@ def test_pid_of_dumb_init_in_a_variable_becomes_that_of_command(run, name):
     look = f"echo ${name} = $$, $LISTEN_FDS, ${{LISTEN_PIDFDID-none}}"
     result = run("sh", "-c", look, before=["sh", "-c", script, "sh"])
     named, _, pid, listen, pidfd = result.stdout.replace(",", "").split()
-    assert named == pid, f"{name} names another"
+    assert named == pid, f"expected {name}={pid}, got {named}"
     assert listen == "1"
     assert pidfd == ("none" if name == "LISTEN_PID" else "4"), \
-        "LISTEN_PIDFDID does not go with it"
+        "expected LISTEN_PIDFDID to be removed with LISTEN_PID only"
 
 
 def test_both_pid_variables_are_changed_at_once(run):
@@ -420,7 +420,7 @@ def test_signal_while_command_starts_is_forwarded_once_it_runs(start, helper, ca
         helper("inherit"), f"{sigterm:x}", "0"])
     ours = wait_until(lambda: [pid for pid in children(started.pid)
                                if has_taken_over(pid, sigterm)],
-                      "us to take over")[0]
+                      "the init to block signals")[0]
     os.kill(ours, signal.SIGTERM)
     started.expect("ready")
     started.expect_signals(signal.SIGTERM)
@@ -439,12 +439,12 @@ def test_zombie_from_before_the_start_is_reaped(start, helper):
     """Of one that is dead already no SIGCHLD tells."""
     started = start(helper("reporter"), preexec_fn=leave_zombie)
     started.expect("ready")
-    wait_until(lambda: len(children(started.pid)) == 1, "the zombie's end")
+    wait_until(lambda: len(children(started.pid)) == 1, "the zombie's reaping")
 
 
 def test_zombie_from_before_a_pause_is_reaped(start):
     started = start("--pause", preexec_fn=leave_zombie)
-    wait_until(lambda: waits_for_good(started.pid), "our first wait")
+    wait_until(lambda: waits_for_good(started.pid), "the init's first wait")
     assert not children(started.pid)
 
 

@@ -129,7 +129,7 @@ def test_stop_signal_before_the_hand_off_is_not_lost_in_it(start, helper, signum
     """SIGCONT, which giving up the terminal sends us, discards it."""
     started = start("-r", f"{int(signum)}:USR1", helper("reporter"), terminal=True,
                     preexec_fn=pending_before_exec(signum))
-    wait_until(lambda: state(started.pid) == "T", "us to stop")
+    wait_until(lambda: state(started.pid) == "T", "the init to stop")
     started.send(signal.SIGCONT)
     started.expect("ready")
     started.expect_signals(signal.SIGUSR1, signal.SIGCONT)
@@ -212,7 +212,8 @@ def test_hangup_reaches_command(start, helper, mode, place, tmp_path):
     started = start(*mode, "sh", "-c", f'echo here; exec "$0" >{said}',
                     helper("reporter"), terminal=True, place=place)
     started.expect("here")
-    wait_until(lambda: said.exists() and "ready" in said.read_text(), "reporter")
+    wait_until(lambda: said.exists() and "ready" in said.read_text(),
+               "the reporter to be ready")
     pid = started.pid
     started.output.close()
     wait_until(lambda: "\n18 " in said.read_text(), "SIGCONT after SIGHUP")
@@ -274,7 +275,7 @@ def test_hangup_is_not_lost_if_the_terminal_cannot_be_given_up(start, tmp_path):
         "strace", "-D", "-qq", "-o", str(trace), "-e", "trace=ioctl,rt_sigpending", "-e",
         "inject=ioctl:error=EIO:delay_enter=500000:when=3", "-e", "signal=none"])
     wait_until(lambda: trace.exists() and "rt_sigpending(" in trace.read_text(),
-               "our look at what was there before")
+               "the rt_sigpending call")
     started.send(signal.SIGHUP)
     assert started.status() == 128 + signal.SIGHUP
     assert re.search(r"TIOCNOTTY\) += -1 EIO", trace.read_text())
@@ -297,7 +298,8 @@ def test_hangup_after_the_exit_of_a_shell_reaches_command_once(shell, helper, tm
     ours, _ = run_in(shell, "$INIT -c sh -c 'echo running; "
                             f"exec {helper('reporter')} >{said}'")
     try:
-        wait_until(lambda: said.exists() and "ready" in said.read_text(), "reporter")
+        wait_until(lambda: said.exists() and "ready" in said.read_text(),
+                   "the reporter to be ready")
         os.kill(shell.pid, signal.SIGKILL)
         wait_until(lambda: "\n1 " in said.read_text(), "SIGHUP")
         os.kill(ours, signal.SIGRTMAX)
@@ -316,7 +318,7 @@ def test_ctrl_z_under_a_shell_gives_the_prompt_back(shell, mode):
     shell.expect_exact("prompt> ")
     wait_until(lambda: (state(ours), state(command)) == ("T", "T"), "both to stop")
     shell.sendline("fg")
-    wait_until(lambda: (state(ours), state(command)) == ("S", "S"), "both to go on")
+    wait_until(lambda: (state(ours), state(command)) == ("S", "S"), "both to continue")
     shell.send(CTRL_C)
     shell.expect_exact("prompt> ")
     shell.sendline("echo status $?")
@@ -343,7 +345,7 @@ def test_background_job_of_a_shell_stops_when_it_reads_the_terminal(shell):
     ours, command = run_in(shell, "$INIT -c sh -c 'echo running; exec cat' &")
     wait_until(lambda: (state(ours), state(command)) == ("T", "T"), "both to stop")
     shell.sendline("fg")
-    wait_until(lambda: (state(ours), state(command)) == ("S", "S"), "both to go on")
+    wait_until(lambda: (state(ours), state(command)) == ("S", "S"), "both to continue")
     shell.sendline("hello")
     shell.expect_exact("hello\r\nhello\r\n")
     shell.send("\x04")

@@ -243,7 +243,7 @@ def test_dropped_sigterm_leaves_a_command_that_pid_1_stopped_as_it_is(start_stop
     started = start_stopped("-r", "TERM:0", *handler("INT"))
     started.send(signal.SIGTERM)
     wait_until(lambda: not waits_for(started.pid, signal.SIGTERM) and
-               waits_for_good(started.pid), "dumb-init to take it")
+               waits_for_good(started.pid), "dumb-init to take the signal")
     assert state(started.command) == "T"
     started.send(signal.SIGINT)
     started.expect("handled")

@@ -49,7 +49,7 @@ def test_job_stop_is_forwarded_unchanged_in_single_child_mode(
     started.send(signum)
     started.expect_signals(signum)
     if place == "ordinary":
-        wait_until(lambda: state(started.pid) == "T", "us to stop")
+        wait_until(lambda: state(started.pid) == "T", "the init to stop")
         started.send(signal.SIGCONT)
         started.expect_signals(signal.SIGCONT)
     started.send(signal.SIGUSR1)
@@ -61,15 +61,16 @@ def test_job_stop_stops_the_group_in_session_mode(start, place, signum):
     started = start("sh", "-c", "sleep 60 & echo ready; wait", place=place)
     started.expect("ready")
     command = started.command
-    group = [command, *wait_until(lambda: children(command), "sleep")]
+    group = [command, *wait_until(lambda: children(command), "sleep to start")]
     for _ in range(2):
         started.send(signum)
-        wait_until(lambda: [state(pid) for pid in group] == ["T", "T"], "a stop")
+        wait_until(lambda: [state(pid) for pid in group] == ["T", "T"],
+                   "the processes to stop")
         if place == "ordinary":
-            wait_until(lambda: state(started.pid) == "T", "us to stop")
+            wait_until(lambda: state(started.pid) == "T", "the init to stop")
         started.send(signal.SIGCONT)
         wait_until(lambda: [state(pid) for pid in group] == ["S", "S"], "SIGCONT")
-        wait_until(lambda: state(started.pid) == "S", "us to go on")
+        wait_until(lambda: state(started.pid) == "S", "the init to continue")
 
 
 @pytest.mark.parametrize("to", ["TSTP", "USR1", "0"])
@@ -81,7 +82,7 @@ def test_job_stop_that_the_user_rewrote_still_suspends_dumb_init(
     started.send(signum)
     if to != "0":
         started.expect_signals(getattr(signal, "SIG" + to))
-    wait_until(lambda: state(started.pid) == "T", "us to stop")
+    wait_until(lambda: state(started.pid) == "T", "the init to stop")
     assert state(started.command) != "T"
     started.send(signal.SIGCONT)
     started.expect_signals(signal.SIGCONT)
@@ -123,7 +124,7 @@ def test_sigcont_while_a_stop_is_forwarded_is_not_lost(start, helper, place, tmp
         os.kill(ours, signal.SIGTSTP)
         # Of two that wait for us the lower number comes first.
         os.kill(ours, signal.SIGWINCH)
-        wait_until(lambda: "SIGWINCH" in trace.read_text(), "what follows the stop")
+        wait_until(lambda: "SIGWINCH" in trace.read_text(), "SIGWINCH")
         assert "kill(1, SIGSTOP" not in trace.read_text()
 
 
@@ -247,7 +248,7 @@ def test_queued_signals_keep_order_and_values(start, helper, place, says_nothing
         # -1 is SI_QUEUE; the sender is who sent it, not who passed it on.
         wanted = [40, -1, sender, value]
         assert [int(each) for each in got] == wanted, "it came without its sender " \
-            "and value" if int(got[1]) == 0 else f"{got} came instead of {wanted}"
+            "and value" if int(got[1]) == 0 else f"expected {wanted}, got {got}"
 
 
 def test_value_of_a_rewritten_signal_is_kept(start, helper):
@@ -275,7 +276,7 @@ def test_dumb_init_leaves_a_sixteenth_of_the_signal_queue_to_command(
     started = start(*mode, helper("reporter"),
                     before=["prlimit", "--sigpending=1600:1700"])
     started.expect("ready")
-    wait_until(lambda: waits_for_good(started.pid), "our first wait")
+    wait_until(lambda: waits_for_good(started.pid), "the init's first wait")
     command, = children(started.pid)
     assert resource.prlimit(command, resource.RLIMIT_SIGPENDING) == (1600, 1700)
     assert resource.prlimit(started.pid, resource.RLIMIT_SIGPENDING) == (1500, 1700)
@@ -295,7 +296,7 @@ def test_every_queued_signal_arrives_though_the_queue_is_full(start, helper, mod
     started.expect("ready")
     ours, = children(started.pid)
     command, = children(ours)
-    wait_until(lambda: waits_for_good(ours), "our readiness")
+    wait_until(lambda: waits_for_good(ours), "the init's readiness")
     os.kill(command, signal.SIGSTOP)
     sent = subprocess.run([helper("flood"), "try", str(ours), "200000", "0", "1"],
                           check=True, capture_output=True, timeout=patience()).stdout
@@ -309,7 +310,7 @@ def test_every_queued_signal_arrives_though_the_queue_is_full(start, helper, mod
 
 
 def nothing_waits_for(pid):
-    wait_until(lambda: int(status_field(pid, "ShdPnd"), 16) == 0, "what waits")
+    wait_until(lambda: int(status_field(pid, "ShdPnd"), 16) == 0, "no pending signal")
 
 
 def test_signal_to_a_command_that_has_exited_is_no_warning(start, mode):
@@ -320,7 +321,7 @@ def test_signal_to_a_command_that_has_exited_is_no_warning(start, mode):
     command = started.command
     started.send(signal.SIGSTOP)
     os.kill(command, signal.SIGKILL)
-    wait_until(lambda: state(command) == "Z", "COMMAND's end")
+    wait_until(lambda: state(command) == "Z", "COMMAND's exit")
     started.send(signal.SIGTERM, signal.SIGUSR1, signal.SIGCONT)
     assert started.status() == 128 + signal.SIGKILL
     assert tells_only_of_the_end(started.popen.stderr.read().decode().splitlines())
@@ -341,7 +342,7 @@ def test_no_permission_to_signal_command_is_a_warning(start, helper, mode, anoth
     for _ in range(3):
         started.send(signal.SIGUSR1)
         wait_until(lambda: int(status_field(started.pid, "ShdPnd"), 16) == 0,
-                   "our turn")
+                   "the init to take the signal")
     os.kill(command, signal.SIGKILL)
     assert started.status() == 128 + signal.SIGKILL
     lines = started.popen.stderr.read().decode().splitlines()
@@ -398,7 +399,7 @@ def test_200_orphans_of_pid_1_leave_no_zombie(start, mode):
     started = start(*mode, "bash", "-c", script, place="pid1")
     started.expect("made")
     # The last child is COMMAND, which still runs, and none is a zombie.
-    wait_until(lambda: len(children(started.pid)) == 1, "all orphans' ends")
+    wait_until(lambda: len(children(started.pid)) == 1, "the exits of all orphans")
     assert state(started.command) == "S"
 
 
@@ -409,7 +410,7 @@ def test_orphans_are_reaped_by_a_subreaper(start, mode):
     orphan, = wait_until(lambda: set(children(started.pid)) - {command},
                          "the orphan")
     os.kill(orphan, signal.SIGKILL)
-    wait_until(lambda: children(started.pid) == [command], "the orphan's end")
+    wait_until(lambda: children(started.pid) == [command], "the orphan's exit")
 
 
 def test_one_sigchld_for_many_exits_reaps_all_children(start, mode):
@@ -422,9 +423,9 @@ def test_one_sigchld_for_many_exits_reaps_all_children(start, mode):
     started.send(signal.SIGSTOP)
     for pid in orphans:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: {state(pid) for pid in orphans} == {"Z"}, "their ends")
+    wait_until(lambda: {state(pid) for pid in orphans} == {"Z"}, "the exits")
     started.send(signal.SIGCONT)
-    wait_until(lambda: len(children(started.pid)) == 1, "all to be collected")
+    wait_until(lambda: len(children(started.pid)) == 1, "all orphans to be reaped")
     started.send(signal.SIGTERM)
     assert started.status() == 128 + signal.SIGTERM
 
@@ -438,7 +439,7 @@ def test_one_sigchld_for_command_and_orphans_makes_dumb_init_exit(start, mode):
     started.send(signal.SIGSTOP)
     for pid in three:
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: {state(pid) for pid in three} == {"Z"}, "their ends")
+    wait_until(lambda: {state(pid) for pid in three} == {"Z"}, "the exits")
     started.send(signal.SIGCONT)
     assert started.status() == 128 + signal.SIGKILL
 
@@ -450,7 +451,7 @@ def test_child_without_an_exit_signal_is_reaped(start, helper, mode):
     started.expect("ready")
     assert len(children(started.pid)) == 2
     started.popen.stdin.close()
-    wait_until(lambda: len(children(started.pid)) == 1, "the odd child's end")
+    wait_until(lambda: len(children(started.pid)) == 1, "the odd child's exit")
 
 
 def test_signals_are_forwarded_after_a_stop_from_outside(start, helper, mode):
@@ -458,7 +459,7 @@ def test_signals_are_forwarded_after_a_stop_from_outside(start, helper, mode):
     started.expect("ready")
     for _ in range(5):
         started.send(signal.SIGSTOP)
-        wait_until(lambda: state(started.pid) == "T", "us to stop")
+        wait_until(lambda: state(started.pid) == "T", "the init to stop")
         started.send(signal.SIGUSR1, signal.SIGCONT)
         started.expect_signals(signal.SIGUSR1, signal.SIGCONT)
 

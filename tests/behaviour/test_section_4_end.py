@@ -72,7 +72,7 @@ def test_exit_of_command_sends_no_sigterm_in_single_child_mode(start):
     assert started.status() == 1
     # It would have got SIGTERM before we ended.
     os.kill(survivor, signal.SIGUSR1)
-    wait_until(lambda: state(survivor) in "XZ", "its death by SIGUSR1")
+    wait_until(lambda: state(survivor) in "XZ", "SIGUSR1 to kill the process")
     started.output.expect(pexpect.EOF)
     assert b"sigterm" not in started.output.before
 
@@ -120,4 +120,4 @@ def test_exit_of_pid_1_ends_the_namespace(start, mode):
     daemon, = children(started.command)
     started.popen.stdin.close()
     assert started.status() == 1
-    wait_until(lambda: state(daemon) == "X", "the daemon's end")
+    wait_until(lambda: state(daemon) == "X", "the daemon's exit")

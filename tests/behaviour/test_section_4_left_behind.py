@@ -118,7 +118,7 @@ def test_dumb_init_exits_within_50_ms_of_the_last_process(
         init = started.pid
         end_command(started)
         if options == ["-W"]:
-            wait_until(lambda: only_child(init, "python3"), "COMMAND's end")
+            wait_until(lambda: only_child(init, "python3"), "COMMAND's exit")
             os.kill(init, signal.SIGTERM)
         over = ended_at(started)
         late.append(over - float(started.expect(rb"end ([\d.]+)\r?\n")[1]))
@@ -164,9 +164,9 @@ def test_process_that_survives_sigkill_delays_the_exit_by_a_second_at_most(
     if libc.ptrace(PTRACE_SEIZE, left, None, None) < 0:
         pytest.skip(f"NOT TESTED: no ptrace, {os.strerror(ctypes.get_errno())}")
     begun = end_command(started)
-    wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's end")
+    wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's exit")
     started.send(signal.SIGTERM)
-    wait_until(lambda: state(left) == "Z", "its death")
+    wait_until(lambda: state(left) == "Z", "the process to be a zombie")
     try:
         assert_ended_after(1.2, started, begun)
         assert started.status() == 3
@@ -187,7 +187,7 @@ def test_stopped_process_handles_sigterm(start_with_helper, kind, place):
     started = start_with_helper(kind, ["sh", "-c", stop], "-t", "60", place=place)
     # Once it is: a shell that is about to stop itself notices no SIGTERM.
     wait_until(lambda: "T" in [state(each.pid) for each in psutil.Process(
-        started.pid).children(recursive=True)], "its stop")
+        started.pid).children(recursive=True)], "the process to stop")
     end_command(started)
     started.expect("handled")
     assert started.status() == 3
@@ -204,7 +204,7 @@ def test_signals_are_forwarded_to_remaining_processes(
         started.expect_signals(signal.SIGTERM)
         started.expect_signals(signal.SIGCONT)
     else:
-        wait_until(lambda: only_child(init, "reporter"), "COMMAND's end")
+        wait_until(lambda: only_child(init, "reporter"), "COMMAND's exit")
     for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGRTMIN + 3):
         os.kill(init, signum)
         started.expect_signals(signum)
@@ -225,12 +225,12 @@ def test_exits_and_signals_are_handled_while_dumb_init_waits(
     end_command(started)
     first, second = wait_until(
         lambda: list(map(name_of, children(init))) == ["reporter"] * 2 and
-        children(init), "COMMAND's end")
+        children(init), "COMMAND's exit")
     for signum in (signal.SIGHUP, signal.SIGUSR1):
         started.send(signum)
         started.signals_up_to(signum)
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: children(init) == [second], "the first one's end")
+    wait_until(lambda: children(init) == [second], "the first reporter's exit")
     started.send(signal.SIGUSR2)
     started.signals_up_to(signal.SIGUSR2)
     os.kill(second, signal.SIGKILL)
@@ -277,7 +277,7 @@ def test_fork_bomb_is_killed_completely(start, helper, place, options, status):
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
                 if name_of(pid) == "bomb"]
     if status == 137:  # we end with COMMAND, while others may still be dying
-        wait_until(lambda: not bombs(), "the end of all")
+        wait_until(lambda: not bombs(), "all bombs to exit")
     assert not bombs()
 
 
@@ -318,7 +318,8 @@ def test_more_signals_do_not_postpone_kill_after(start, helper, place):
     started.send(signal.SIGTERM)
     # One more for each that arrives, until nobody is there to say so.
     while started.output.expect([rb"\d+ [^\n]*\n", pexpect.EOF]) == 0:
-        assert time.monotonic() < limit, "does not end"
+        assert time.monotonic() < limit, \
+            "expected the exit of the init, got none"
         with contextlib.suppress(ProcessLookupError):
             started.send(signal.SIGINT)
     assert started.status() == 137
@@ -356,7 +357,7 @@ def test_wait_all_waits_for_a_command_that_goes_to_the_background(start, helper,
     started = start(*mode, "-W", "sh", "-c", '(setsid "$0" &) ; exit 4',
                     helper("reporter"), place=place)
     started.expect("ready")
-    daemon = wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's end")
+    daemon = wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's exit")
     # Nothing came before, of ourselves or when COMMAND ended.
     started.send(signal.SIGHUP)
     started.expect_signals(signal.SIGHUP)
@@ -370,7 +371,7 @@ def test_wait_all_sleeps_while_nothing_happens(start_with_helper, helper, place)
     init = started.pid
     end_command(started)
     wait_until(lambda: only_child(init, "reporter") and state(init) == "S",
-               "COMMAND's end")
+               "COMMAND's exit")
 
     def switches():
         return [status_field(init, kind + "_ctxt_switches")
@@ -395,7 +396,7 @@ def test_pid_1_waits_for_a_process_that_entered_its_namespace(start, options):
         assert visitor.stdout.readline() == "ready\n"
         end_command(started)
         if options == ["-W"]:
-            wait_until(lambda: not children(init), "COMMAND's end")
+            wait_until(lambda: not children(init), "COMMAND's exit")
             os.kill(init, signal.SIGTERM)
         word, end = visitor.stdout.readline().split()
         assert word == "end"
@@ -424,10 +425,11 @@ def test_pid_1_does_not_exit_while_it_cannot_check_for_remaining_processes(
         assert "attached" in tracer.stderr.readline()
         end_command(started)
         wait_until(lambda: trace.read_text().count("kill(-1, 0)") > 2 or
-                   state(init) in "XZ", "three looks")
+                   state(init) in "XZ", "three kill(-1, 0) calls")
         assert state(init) not in "XZ"
         os.kill(init, signal.SIGUSR1)
-        wait_until(lambda: "SIGUSR1" in trace.read_text(), "our turn")
+        wait_until(lambda: "SIGUSR1" in trace.read_text(),
+                   "the init to take the signal")
         tracer.terminate()
         tracer.communicate()
         visitor.stdin.close()
@@ -509,7 +511,7 @@ def test_second_signal_ends_the_delay(start, helper, mode, place):
     for _ in range(2):
         started.send(signal.SIGTERM)
         wait_until(lambda: int(status_field(started.pid, "ShdPnd"), 16) == 0 and
-                   state(started.pid) == "S", "our turn")
+                   state(started.pid) == "S", "the init to take the signal")
         started.send(signal.SIGHUP)
         started.expect_signals(signal.SIGHUP)
         started.send(signal.SIGTERM)
@@ -532,7 +534,7 @@ def test_delayed_signal_is_forwarded_to_remaining_processes_under_wait_all(
     init = started.pid
     os.kill(init, signal.SIGHUP)
     end_command(started)
-    wait_until(lambda: only_child(init, "reporter"), "COMMAND's end")
+    wait_until(lambda: only_child(init, "reporter"), "COMMAND's exit")
     started.expect_signals(signal.SIGHUP)
     os.kill(children(init)[0], signal.SIGKILL)
     assert started.status() == 3
@@ -579,7 +581,8 @@ def test_all_sends_a_signal_to_every_descendant_once(
         for _ in range(4):
             started.expect(rf"{signum:d} 0 \d+ -?\d+\r?\n")
     files = {"1", "2"} if stdin else {"0", "1", "2"}
-    wait_until(lambda: set(os.listdir(f"/proc/{init}/fd")) == files, "its files closed")
+    wait_until(lambda: set(os.listdir(f"/proc/{init}/fd")) == files,
+               "its files to be closed")
     assert (tmp_path / "err").read_text() == ""
 
 
@@ -624,7 +627,7 @@ def test_memory_does_not_grow_with_signals_to_all(start, helper):
         for _ in range(count):
             started.send(signal.SIGUSR1)
             started.expect_signals(signal.SIGUSR1)
-        wait_until(lambda: waits_for_good(started.pid), "our turn")
+        wait_until(lambda: waits_for_good(started.pid), "the init to take the signal")
         return status_field(started.pid, "VmSize")
 
     before = size_after_signals(1)
@@ -650,7 +653,7 @@ def test_remaining_process_gets_signals_where_proc_lists_no_children(start, help
     started.expect("ready")
     init, = children(started.pid)
     end_command(started)
-    wait_until(lambda: len(children(init)) == 1, "COMMAND's end")
+    wait_until(lambda: len(children(init)) == 1, "COMMAND's exit")
     os.kill(init, signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
 
@@ -711,7 +714,7 @@ def test_pid_1_above_dumb_init_gets_no_signal(start, helper):
     init, command = [process.pid for process in psutil.Process(
         started.popen.pid).children(recursive=True)][1:3]
     end_command(started)
-    wait_until(lambda: state(command) == "X", "COMMAND's end")
+    wait_until(lambda: state(command) == "X", "COMMAND's exit")
     for _ in range(3):
         os.kill(init, signal.SIGUSR1)
         started.expect_signals(signal.SIGUSR1)
@@ -802,7 +805,7 @@ def test_group_of_dumb_init_gets_no_signal_without_memory(start, helper, tmp_pat
                         start_new_session=True)
     started.expect("ready")
     end_command(started)
-    wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's end")
+    wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's exit")
     leave_no_memory(started)
     started.send(signal.SIGUSR1)
     wait_until(lambda: "SIGUSR1" in (tmp_path / "err").read_text(), "a warning")
@@ -817,7 +820,7 @@ def test_wait_all_waits_without_memory(start_with_helper, helper):
                                 stderr=subprocess.PIPE)
     end_command(started)
     init = started.pid
-    wait_until(lambda: only_child(init, "reporter"), "COMMAND's end")
+    wait_until(lambda: only_child(init, "reporter"), "COMMAND's exit")
     leave_no_memory(started)
     started.send(signal.SIGUSR1)
     assert started.popen.stderr.readline() == \
@@ -841,5 +844,6 @@ def test_process_that_reuses_a_pid_gets_no_signal(start, helper, tmp_path):
              if name_of(process.pid) == "dumb-init"]
     for _ in range(40):
         os.kill(init, signal.SIGUSR1)
-        wait_until(lambda: int(status_field(init, "ShdPnd"), 16) == 0, "our turn")
+        wait_until(lambda: int(status_field(init, "ShdPnd"), 16) == 0,
+                   "the init to take the signal")
     assert strangers.read_text() == "churning\n"

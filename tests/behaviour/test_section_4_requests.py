@@ -127,7 +127,7 @@ def heard_under_grace(start, helper, tmp_path, words, name, signum, **options):
     started.expect("ready")
     init, command = started.pid, started.command
     os.kill(init, signum)
-    wait_until(lambda: state(command) == "X", "COMMAND's end")
+    wait_until(lambda: state(command) == "X", "COMMAND's exit")
     # It comes after all that dumb-init sends.
     wait_until(lambda: all((tmp_path / name).exists() and CONT in numbers(name)
                            for name in NAMES), "SIGCONT")
@@ -306,7 +306,7 @@ def test_pid_1_does_not_wait_for_kernel_threads(start, helper, tmp_path, options
                            helper("reporter")], stdout=subprocess.PIPE) as visitor:
         assert visitor.stdout.readline().startswith(b"ready")
         started.popen.stdin.close()
-        wait_until(lambda: not children(init), "COMMAND's end")
+        wait_until(lambda: not children(init), "COMMAND's exit")
         assert state(init) != "X"
         (fake / "3" / "stat").unlink()
         (fake / "3").rmdir()

@@ -146,7 +146,7 @@ def test_trace_stop_during_the_check_for_a_job_stop_does_not_hang(start, helper)
         "-e", "inject=waitid:delay_exit=500000"])
     command = int(started.expect(rb"ready (\d+)\r?\n")[1])
     ours, = children(started.pid)
-    wait_until(lambda: waits_for_good(ours), "idleness")
+    wait_until(lambda: waits_for_good(ours), "the init to be idle")
     os.kill(ours, signal.SIGCHLD)
     wait_until(lambda: all(state(ours) == "t" for _ in range(100)), "the first waitid")
     os.kill(command, signal.SIGUSR2)
@@ -224,7 +224,7 @@ def test_stop_that_a_traced_command_sends_to_itself_lasts_until_sigcont(
                       next(iter(children(started.popen.pid)), None), "the init")
     command = wait_until(lambda: next(iter(children(ours)), None), "COMMAND")
     wait_until(lambda: state(command) == "T" and
-               status_field(command, "TracerPid") == "0", "its stop")
+               status_field(command, "TracerPid") == "0", "the process to stop")
     os.kill(ours, signal.SIGCONT)
     started.expect("on\n")
     assert started.status() == 5
@@ -242,7 +242,8 @@ def test_exit_of_a_traced_first_thread_is_not_an_exit_of_command(
     command = started.command
     wait_until(lambda: state(command) == "Z", "the first thread's exit")
     started.send(signal.SIGCHLD, signal.SIGURG)
-    wait_until(lambda: int(status_field(started.pid, "ShdPnd"), 16) == 0, "its turn")
+    wait_until(lambda: int(status_field(started.pid, "ShdPnd"), 16) == 0,
+               "the init to take the signal")
     assert started.popen.poll() is None
     started.popen.stdin.close()
     assert started.status() == 7
@@ -255,7 +256,8 @@ def test_traced_thread_is_reaped_and_is_not_an_exit_of_command(
     """Its join ends while it is a zombie still, which a tracer must reap."""
     started = start_traced(start, helper, *mode, place=place, how=how)
     command = started.command
-    wait_until(lambda: len(os.listdir(f"/proc/{command}/task")) == 1, "its reaping")
+    wait_until(lambda: len(os.listdir(f"/proc/{command}/task")) == 1,
+               "the thread to be reaped")
     assert started.popen.poll() is None
     started.popen.stdin.close()
     assert started.status() == 5
@@ -292,7 +294,7 @@ def test_traced_orphan_gets_sigterm_and_is_waited_for(start, helper, mode, place
     started = start_traced(start, helper, *mode, *options, place=place, how="orphan")
     started.popen.stdin.close()
     if options == ["-W"]:
-        wait_until(lambda: len(children(started.pid)) == 1, "COMMAND's end")
+        wait_until(lambda: len(children(started.pid)) == 1, "COMMAND's exit")
         started.send(signal.SIGTERM)
     started.expect("got\n")
     assert started.status() == 3

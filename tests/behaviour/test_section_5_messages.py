@@ -81,7 +81,7 @@ def test_verbose_prints_a_delayed_signal(start, helper, mode, delay):
     started.send(signal.SIGTERM)
     if delay == "1h":  # a second one cuts that short
         wait_until(lambda: int(status_field(started.pid, "ShdPnd"), 16) == 0,
-                   "our turn")
+                   "the init to take the signal")
         started.send(signal.SIGTERM)
     started.expect_signals(signal.SIGINT)
     os.kill(command, signal.SIGKILL)
@@ -169,7 +169,7 @@ def test_verbose_prints_orphans_and_suspension(start):
     assert re.search(rb"\[dumb-init\] reaped orphan \(PID \d+\), which exited with status 5\n",
                      said)
     started.send(signal.SIGTSTP)
-    wait_until(lambda: state(started.pid) == "T", "us to stop")
+    wait_until(lambda: state(started.pid) == "T", "the init to stop")
     started.send(signal.SIGCONT, signal.SIGTERM)
     started.status()
     assert "[dumb-init] stopping until SIGCONT" in lines_of(started)
@@ -182,7 +182,7 @@ def test_verbose_names_a_signal_that_the_terminal_already_sent(start, helper, tm
     started.expect("ready")
     started.type("\x03")
     started.expect_signals(signal.SIGINT)
-    wait_until(lambda: "SIGINT" in said.read_text(), "a line")
+    wait_until(lambda: "SIGINT" in said.read_text(), "a line about SIGINT")
     assert "SIGINT from the terminal: already sent by the terminal to " in \
         said.read_text()
 

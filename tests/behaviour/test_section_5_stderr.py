@@ -220,7 +220,7 @@ def test_orphans_are_reaped_though_stderr_is_stuck(start, user, stderr):
     started.popen.stdin.write(b"\n")
     started.popen.stdin.flush()
     started.expect("made")
-    wait_until(lambda: len(children(started.pid)) == 1, "their reaping")
+    wait_until(lambda: len(children(started.pid)) == 1, "the orphans to be reaped")
     started.send(signal.SIGTERM)
     assert started.status() == 143
 
@@ -580,7 +580,7 @@ def test_closed_stdin_stays_closed_after_stops_in_a_script_on_a_terminal(start):
     ours = int(started.expect(rb"ready (\d+)\r?\n")[1])
     command, = children(ours)
     for then in ("again", None):
-        wait_until(lambda: state(command) == "T", "its stop")
+        wait_until(lambda: state(command) == "T", "the process to stop")
         wait_until(lambda: waits_for_good(ours), "the next wait")
         assert files_of(ours) == ["1", "2"]
         if then:
@@ -608,7 +608,7 @@ def test_closed_stdin_stays_closed_when_a_job_has_the_terminal_and_stops(shell):
         assert files_of(ours) == ["1", "2"]
         shell.sendline("fg")
         wait_until(lambda: state(ours) != "T" and waits_for_good(ours),
-                   "its next wait")
+                   "the init's next wait")
         assert files_of(ours) == ["1", "2"]
     shell.send("\x03")
     shell.expect_exact("prompt> ")

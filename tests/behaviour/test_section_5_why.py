@@ -484,9 +484,9 @@ def test_kill_by_a_signal_pending_for_dumb_init_is_not_explained(start, mode):
     started.expect("ready")
     command = started.command
     started.send(signal.SIGSTOP)
-    wait_until(lambda: state(started.pid) == "T", "our stop")
+    wait_until(lambda: state(started.pid) == "T", "the init to stop")
     os.kill(command, signal.SIGPROF)
-    wait_until(lambda: state(command) == "Z", "COMMAND's end")
+    wait_until(lambda: state(command) == "Z", "COMMAND's exit")
     started.send(signal.SIGPROF, signal.SIGCONT)
     assert started.status() == 128 + signal.SIGPROF
     assert started.popen.stderr.read() == b""
@@ -817,7 +817,7 @@ while time.process_time() < 0.3:
 def test_verbose_prints_the_resource_usage_of_command(run, before):
     result = run("-v", sys.executable, "-S", "-c", BURNER, before=before)
     took = re.search(USAGE + r"\n\Z", result.stderr)
-    assert took, "says nothing of that"
+    assert took, "expected a line with the resource usage, got none"
     user, system, memory = took.groups()
     assert 0.29 <= float(user) + float(system) < 5
     assert 50 << 10 <= int(memory) < 150 << 10

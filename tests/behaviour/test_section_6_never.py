@@ -92,10 +92,10 @@ def test_failing_system_call_does_not_make_dumb_init_exit(
     for signum in (signal.SIGUSR1, signal.SIGCHLD, signal.SIGUSR2):
         if state(ours) not in "XZ":
             os.kill(ours, signum)
-            wait_until(lambda: not pending(ours), "our turn")
+            wait_until(lambda: not pending(ours), "the init to take the signal")
     still = children(ours) == [command]
     os.kill(command, signal.SIGKILL)
-    assert still, "we have ended"
+    assert still, "the init has exited"
     assert started.status() == 128 + signal.SIGKILL
 
 
@@ -139,7 +139,7 @@ def test_signals_are_forwarded_where_the_queue_limit_is_unknown(start, helper, m
     started = start(*mode, helper("reporter"), before=failing("prlimit64"))
     started.expect("ready")
     ours, = children(started.pid)
-    wait_until(lambda: waits_for_good(ours), "the question")
+    wait_until(lambda: waits_for_good(ours), "the init's first wait")
     os.kill(ours, signal.SIGRTMAX)
     started.expect_signals(signal.SIGRTMAX)
 
@@ -161,9 +161,10 @@ def test_dumb_init_does_not_spin_where_waiting_for_signals_fails(
     started.expect("ready")
 
     def after(count):
-        wait_until(lambda: trace.read_text().count("INJECTED") >= count, "our waits")
+        wait_until(lambda: trace.read_text().count("INJECTED") >= count,
+                   "the init's waits")
         return time.monotonic()
-    assert -after(10) + after(30) > 0.2, "busy"
+    assert -after(10) + after(30) > 0.2, "the init spins"
 
 
 def test_grace_period_does_not_spin_where_waiting_for_signals_fails(start, tmp_path):
@@ -189,7 +190,7 @@ def test_failed_reaping_of_a_child_is_retried(start, mode, tmp_path):
                     before=failing("wait4", when="1..5"))
     started.expect("ready")
     ours, = children(started.pid)
-    wait_until(lambda: len(children(ours)) == 1, "the orphan's end")
+    wait_until(lambda: len(children(ours)) == 1, "the orphan's exit")
 
 
 def test_wait_all_does_not_end_when_a_waitid_call_fails(start, mode, tmp_path):
@@ -202,11 +203,11 @@ def test_wait_all_does_not_end_when_a_waitid_call_fails(start, mode, tmp_path):
     command, = children(ours)
     os.kill(command, signal.SIGKILL)
     wait_until(lambda: state(ours) in "XZ" or command not in children(ours),
-               "COMMAND's end")
+               "COMMAND's exit")
     before = trace.read_text().count("INJECTED")
     wait_until(lambda: state(ours) in "XZ" or
-               trace.read_text().count("INJECTED") > before + 1, "another look")
-    assert state(ours) not in "XZ", "we have ended"
+               trace.read_text().count("INJECTED") > before + 1, "another waitid call")
+    assert state(ours) not in "XZ", "the init has exited"
     for pid in children(ours):
         os.kill(pid, signal.SIGKILL)
     assert started.status() == 128 + signal.SIGKILL
@@ -221,7 +222,7 @@ def test_command_without_a_group_of_its_own_gets_the_signals(
     ours, = children(started.pid)
     os.kill(ours, signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
-    wait_until(lambda: not pending(ours), "our turn")
+    wait_until(lambda: not pending(ours), "the init to take the signal")
     end_tree(children(ours)[0])
     started.status()
     assert b"cannot send" not in started.popen.stderr.read()
@@ -314,9 +315,9 @@ def test_nothing_grows_with_signals_and_orphans(start, mode, place):
         for _ in range(count):
             started.send(signal.SIGURG)  # Of which nobody takes notice.
         started.expect("made")
-        wait_until(lambda: len(children(started.pid)) == 1, "their ends")
+        wait_until(lambda: len(children(started.pid)) == 1, "the exits")
         # It has looked at its cgroup by then, which takes a page that is kept.
-        wait_until(lambda: waits_for_good(started.pid), "idleness")
+        wait_until(lambda: waits_for_good(started.pid), "the init to be idle")
         return memory(started.pid), sorted(os.listdir(f"/proc/{started.pid}/fd"))
 
     now = orphans_and_signals(50)
@@ -326,5 +327,5 @@ def test_nothing_grows_with_signals_and_orphans(start, mode, place):
         before, now = now, orphans_and_signals(1024)
         if now == before:
             break
-    assert now == before, f"kB of memory, and files: {now}, {before} before"
+    assert now == before, f"expected kB of memory, and files: {before}, got {now}"
     assert status_field(started.pid, "Threads") == "1"

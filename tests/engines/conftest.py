@@ -184,7 +184,7 @@ class Container:
                               stderr=subprocess.STDOUT) as log:
             found = any(re.search(pattern, line.rstrip()) for line in log.stdout)
             log.terminate()
-        assert found, f"{pattern} is not in {self.logs()}"
+        assert found, f"expected {pattern} in the log, got {self.logs()}"
 
     def exec(self, *words, options=(), **how):
         return self.engine("exec", *options, self.name, *words, **how)

@@ -92,7 +92,7 @@ def collects_orphans(container):
         found = inside(container)
         return not any(state(process.pid) == "Z" for process in found) and \
             not any(orphan in words for words in map(arguments, found))
-    return wait_until(gone, "the orphan's end")
+    return wait_until(gone, "the orphan's exit")
 
 
 def arguments(process):

@@ -37,7 +37,7 @@ def assert_does_its_job(container, status=5):
     """Orphans are collected; SIGTERM is passed on; the status is COMMAND's."""
     before = len(container.processes())
     container.exec("bash", "-c", "sleep 0.1 & sleep 0.1 &")
-    wait_until(lambda: len(container.processes()) == before, "orphans")
+    wait_until(lambda: len(container.processes()) == before, "the orphans")
     assert container.stop() < AT_ONCE
     assert container.status() == status
     assert "bye" in container.logs()
@@ -49,7 +49,8 @@ def test_orphans_of_health_checks_are_reaped(engine):
     for _ in range(CHECKS):
         container.exec("sh", "-c", f"for i in $(seq {ORPHANS // CHECKS}); "
                        "do sleep 0.01 & done")
-    wait_until(lambda: set(container.processes()) == set(before), "their end")
+    wait_until(lambda: set(container.processes()) == set(before),
+               "the orphans to be reaped")
     assert container.stop() < AT_ONCE
     ends = re.findall(r"^\[dumb-init\] reaped orphan \(PID \d+\), which exited with status 0$",
                       container.logs(), re.M)
@@ -171,7 +172,7 @@ def test_orphans_are_reaped_in_the_host_pid_namespace(engine):
     orphan, = [p for p in us.children() if p.name() == "sleep"]
     assert container.stop() < AT_ONCE
     assert container.status() == 5
-    wait_until(lambda: state(orphan.pid) == "X", "the orphan's end")
+    wait_until(lambda: state(orphan.pid) == "X", "the orphan's exit")
 
 
 def test_dumb_init_works_below_another_init(engine):
@@ -216,7 +217,7 @@ def test_pause_is_the_infra_container_of_a_pod(engine):
         assert infra.cmdline() == ["/usr/bin/dumb-init", "--pause"]
         container.exec("sh", "-c", "sleep 0.1 & sleep 1000 &")
         # One has ended and was collected.
-        wait_until(lambda: names(infra.children()) == ["sleep"], "orphans")
+        wait_until(lambda: names(infra.children()) == ["sleep"], "the orphans")
         begin = time.monotonic()
         engine("stop", Container(engine, f"{pod}-infra").name)
         assert time.monotonic() - begin < AT_ONCE

@@ -153,7 +153,7 @@ def test_orphans_of_exec_are_reaped(runtime):
     assert len(orphans) == 20
     for orphan in orphans:
         orphan.kill()
-    wait_until(lambda: set(us.children()) == command, "the collecting")
+    wait_until(lambda: set(us.children()) == command, "the orphans to be reaped")
 
 
 def test_shell_on_a_terminal_has_job_control(runtime):
@@ -162,12 +162,14 @@ def test_shell_on_a_terminal_has_job_control(runtime):
     terminal.expect_exact("prompt> ")
     us = psutil.Process(runtime.pid())
     terminal.sendline("sleep 1000")
-    wait_until(lambda: in_foreground(us.children(recursive=True), "sleep"), "sleep")
+    wait_until(lambda: in_foreground(us.children(recursive=True), "sleep"),
+               "sleep to start")
     terminal.send("\x1a")
     terminal.expect("Stopped")
     terminal.expect_exact("prompt> ")
     terminal.sendline("fg")
-    wait_until(lambda: in_foreground(us.children(recursive=True), "sleep"), "sleep")
+    wait_until(lambda: in_foreground(us.children(recursive=True), "sleep"),
+               "sleep to start")
     terminal.send("\x03")
     terminal.expect_exact("prompt> ")
     terminal.sendline("exit 5")

@@ -34,12 +34,12 @@ def answer(terminal, command):
 def test_shell_has_job_control(shell):
     terminal, container = shell
     terminal.sendline("sleep 1000")
-    wait_until(lambda: in_foreground(container.processes(), "sleep"), "sleep")
+    wait_until(lambda: in_foreground(container.processes(), "sleep"), "sleep to start")
     terminal.send("\x1a")
     terminal.expect(r"\[1\]\+ +Stopped +.*sleep 1000\r\n")
     terminal.expect_exact(PROMPT)
     terminal.sendline("fg")
-    wait_until(lambda: in_foreground(container.processes(), "sleep"), "sleep")
+    wait_until(lambda: in_foreground(container.processes(), "sleep"), "sleep to start")
     terminal.send("\x03")
     terminal.expect_exact(PROMPT)
     # 128 + SIGINT; and the shell has not got the ^C itself.
