@@ -100,7 +100,7 @@ def observed(report):
     if first.startswith("expected the exit of "):
         first = "does not exit"
     if waited := WAITED.match(first):
-        what = re.sub(r"^(?:re\.compile\()?b?['\"](.*?)['\"](?:, re\.DOTALL\))?$",
+        what = re.sub(r"^(?:re\.compile\()?b?['\"](.*?)['\"](?:(?:, re\.DOTALL)?\))?$",
                       r"'\1'", waited[1])
         first = f"{waited[2]} before {what}" if waited[2] else \
             f"timed out waiting for {what}"

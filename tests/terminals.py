@@ -23,6 +23,11 @@ class Terminal(pexpect.fdpexpect.fdspawn):
         super().__init__(master, encoding=encoding, timeout=timeout)
         self.pid = self.popen.pid
 
+    def __str__(self):
+        """For the message of a failed expect, which plainly.py reads."""
+        output = self.before[-200:] if self.before else ""
+        return f"before (last 200 chars): {output!r}"
+
     def close(self):
         super().close()
         self.popen.kill()
