@@ -1,6 +1,6 @@
-"""The system calls that we make while COMMAND runs and at its end: what we are
-started with to see them, and what is allowed. For tests/behaviour/test_cost.py and
-tests/privilege/run."""
+"""The system calls that dumb-init makes while COMMAND runs and at its exit: the options
+and the COMMAND that lead to them, and the allowed calls. For
+tests/behaviour/test_cost.py and tests/privilege/run."""
 
 import os
 import re
@@ -8,35 +8,35 @@ import subprocess
 
 from watch import patience
 
-# By what they are for; of those that differ from libc to libc, all.
+# By purpose. Calls that depend on the C library are all listed.
 ALLOWED = {
-    "to wait for signals and ends": """
+    "to wait for signals and exits": """
         rt_sigtimedwait rt_sigpending waitid wait4""",
-    "to pass signals on, and to stop with COMMAND": """
+    "to forward signals, and to stop with COMMAND": """
         kill rt_sigqueueinfo getpid""",
     "for deadlines": "clock_gettime",
     "for a stop that a SIGCONT may undo, and for writes that must not sleep": """
         timer_create timer_settime timer_delete rt_sigprocmask rt_sigaction""",
-    "to say something": "poll ppoll write lseek sendto sendmsg",
-    "to read what the cgroup has counted, and names; for the termination log": """
+    "to print messages": "poll ppoll write lseek sendto sendmsg",
+    "to read the counts of the cgroup, and names; for the termination log": """
         open openat fcntl fcntl64 read close""",
     "once COMMAND runs: to give back its stack, to leave room in the queue": """
         munmap prlimit64""",
     "for the terminal": "ioctl getpgid getpgrp getsid",
-    "for all descendants, where we are not PID 1": """
+    "for all descendants, when not PID 1": """
         access faccessat getdents64 readlink readlinkat mmap munmap
         pidfd_open pidfd_send_signal""",
-    "to end": "exit_group",
+    "to exit": "exit_group",
 }
 NAMES = {name for names in ALLOWED.values() for name in names.split()}
 
-# Every option that has to do with it.
+# Every option that changes the system calls.
 OPTIONS = [
     [], ["-g"], ["-c"], ["-a", "-v", "-w", "-p", "HUP"], ["-W", "-s", "-q"],
     ["-g", "-t", "0.2", "-e", "137"], ["-k", "0.1", "-d", "INT:50ms"],
     ["-c", "-r", "TSTP:CONT", "--termination-log=/dev/null"],
 ]
-# Orphans, one of which stays for a little; signals; a death to be explained.
+# Orphans, one of which stays for a moment; signals; a kill to be explained.
 COMMAND = ["sh", "-c", """
     trap : HUP USR1 INT WINCH TERM
     (true &)
@@ -48,13 +48,13 @@ COMMAND = ["sh", "-c", """
     kill -CONT $PPID
     sleep 0.1
     kill -KILL $$"""]
-# Unless the options say otherwise, to stop is not for it.
+# Unless the options say otherwise, dumb-init does not stop COMMAND.
 ENVIRONMENT = {"DUMB_INIT_OPTIONS": "-r TSTP:0"}
 
 
 def while_command_runs(init, options, trace, around=()):
-    """The names of the calls, from behind the one that lets go of what is COMMAND's.
-    around: what runs the init, in a namespace say. trace: a path to write to."""
+    """The names of the calls after the close_range that closes COMMAND's files.
+    around: words before the init, for a namespace. trace: a path to write to."""
     subprocess.run(["strace", "-f", "-qq", "-e", "signal=none", "-o", trace, *around,
                     init, *options, *COMMAND], env=os.environ | ENVIRONMENT,
                    check=False, timeout=patience(), stdin=subprocess.DEVNULL,
@@ -64,4 +64,4 @@ def while_command_runs(init, options, trace, around=()):
     calls = [found[1] for line in lines
              if (found := re.match(rf"{pid} +(\w+)\(", line))]
     return [call for call in calls[calls.index("close_range") + 1:]
-            if call != "futex"]  # by which COMMAND is let go
+            if call != "futex"]  # which lets COMMAND start

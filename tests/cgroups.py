@@ -8,7 +8,7 @@ import time
 from watch import patience, wait_until
 
 TOP = pathlib.Path("/sys/fs/cgroup")
-# What a limit is called, and, where that is another file, how none of it is swapped.
+# The file of a limit, and a file that prevents swapping, if there is one.
 FILES = {
     (1, "memory"): ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes"),
     (2, "memory"): ("memory.max", "memory.swap.max"),
@@ -18,7 +18,7 @@ FILES = {
 
 
 def parents(controller):
-    """Where one with a limit might be made, and how: the version, the parent."""
+    """Yields version and parent directory of cgroups in which one might be made."""
     for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, ours = line.split(":", 2)
         if controller in controllers.split(","):
@@ -63,12 +63,12 @@ def make_below(version, parent, controller, limit):
 
 
 def enter(made):
-    """Runs what follows in that cgroup."""
+    """The words before a command that run it in that cgroup."""
     return ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(made / "cgroup.procs")]
 
 
 def make(controller, limit):
-    """The directory of a new one; OSError, if none can be made, says why."""
+    """Makes a cgroup. Returns its directory, or raises OSError with the reasons."""
     errors = []
     for version, parent in parents(controller):
         try:

@@ -1,5 +1,5 @@
-"""A pytest plugin: holds several inits against the claims that tests/compare.md
-lists, and writes that page with tables in place of its lists.
+"""A pytest plugin: tests several inits for the claims that tests/compare.md lists, and
+writes that page with tables in place of its lists.
 
     tests/run-behaviour --init NAME=PATH ... -p compare --compare PAGE --log FILE
 """
@@ -17,13 +17,13 @@ import pytest
 import watch
 
 TEMPLATE = pathlib.Path(__file__).with_suffix(".md")
-# A row: the claim; the option that it is about, without which nothing is tried;
-# whether it is a known lack of ours; its words, if they are not the claim's name.
+# A row: the test; its option, without which an init is not tested; whether dumb-init is
+# known to fail; the text, if it differs from the test's name.
 ROW = re.compile(r"- (?P<test>test_\w+)(?: \((?P<option>-\S+)\))?(?P<lack> LACK)?"
                  r"(?:: (?P<words>.*))?")
 OURS = "ours"
 PACKAGES = {"dumb-init-1.2.5": "dumb-init", "tini": "tini", "catatonit": "catatonit"}
-# Seconds until what does not come from another is taken not to come: much does not.
+# Seconds until a wait for another init fails: many do.
 PATIENCE = 2
 # The message of a wait that failed: what for, and the event that ended it if not time.
 WAITED = re.compile(r"expected (.*?) (?:within \d+ s|in time|before (the init .*?|"
@@ -64,13 +64,13 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_runtest_setup(item):
-    """What ours is to do has all the time that it has elsewhere."""
+    """dumb-init has the usual limits of time."""
     ours = not hasattr(item.callspec.params["init"], "options")
     watch.TIMEOUT, watch.MOST = USUAL if ours else (PATIENCE, 1)
 
 
 def pytest_assertrepr_compare(op, left, right):
-    """What was seen, in a line; of what is said, the line."""
+    """The observed value in a line; of a text, its relevant line."""
     texts = isinstance(left, str) and isinstance(right, str)
     if texts and op in ("in", "=="):
         return [said(right if op == "in" else left)]
@@ -93,7 +93,7 @@ def inits(config):
 
 
 def observed(report):
-    """What happened instead, in a few words."""
+    """The failure in a few words."""
     crash = getattr(report.longrepr, "reprcrash", None)
     message = crash.message if crash else report.longreprtext
     first = re.sub(r"^(AssertionError: |Failed: )", "", message.splitlines()[0])
@@ -113,11 +113,11 @@ def observed(report):
 
 
 def plain(text):
-    """For who did not write the tests; the same in each run."""
+    """For readers who do not know the tests; the same in each run."""
     text = re.sub(r"/\S*/pytest/\S*?/([^/\s]*)(?=[:\s”]|$)", r"…/\1", text)
     text = re.sub(r"\((tini|catatonit:)? ?\d+\)", "", text)
     text = text.replace("FATAL tini ", "FATAL tini").replace("ERROR :", "ERROR:")
-    # Which of them is a matter of luck.
+    # Which of the two comes first is random.
     text = re.sub(r"killed by 3[23]\b", "killed by 32 or 33", text)
     for ours, theirs in (("us", "the init"), ("our", "its"), ("we", "the init")):
         text = re.sub(rf"\b{ours}\b", theirs, text)
@@ -127,7 +127,7 @@ def plain(text):
 
 
 class Comparison:
-    """In the process that hears of all runs."""
+    """Runs in the process that gets all results."""
 
     def __init__(self, config):
         self.config = config
@@ -138,7 +138,7 @@ class Comparison:
     def pytest_runtest_logreport(self, report):
         (test, name, variant), = [value for key, value in report.user_properties
                                   if key == "of"]
-        # What another init leaves behind is no part of the claim.
+        # Processes that another init leaves are not part of the claim.
         if report.when == "teardown" and name != OURS:
             return
         if report.when == "call" or report.outcome != "passed":
@@ -153,7 +153,7 @@ class Comparison:
         session.exitstatus = 1 if self.broken else 0
 
     def pytest_unconfigure(self):
-        """Behind the dots."""
+        """Prints a summary after the dots."""
         for name in self.names:
             cells = collections.Counter(
                 self.cell(row, name)[0] for row in rows(TEMPLATE.read_text())
@@ -161,7 +161,7 @@ class Comparison:
             print(f"{name}: " + ", ".join(f"{count} {word.strip('*')}" for word, count
                                           in cells.most_common()))
         for row in self.broken:
-            print(f"Ours does not keep {row['test']}: see {self.config.option.log}")
+            print(f"dumb-init fails {row['test']}: see {self.config.option.log}")
 
     def write_log(self, path):
         with path.open("w", encoding="utf-8") as file:
@@ -205,7 +205,7 @@ class Comparison:
                                         in enumerate(notes, 1)), ""])
 
     def cell(self, row, name):
-        """Of a row and an init: a word or two, and what there is to say of it."""
+        """The cell of a row and an init, and its note or None."""
         runs = self.runs[row["test"], name]
         failed = [(variant, observed(report)) for variant, report in runs
                   if report.outcome == "failed"]
@@ -223,7 +223,7 @@ class Comparison:
             return "no mode", None
         seen = collections.Counter(text for _, text in failed).most_common()
         if seen[0][0].startswith("says "):
-            del seen[1:]  # They say the same of other words.
+            del seen[1:]  # The same message about other words.
         ran = len(failed) + len(passed)
         note = "; ".join(text + (f" ({count} of {ran} runs)" if len(seen) > 1 else "")
                          for text, count in seen)
@@ -233,7 +233,7 @@ class Comparison:
 
 
 def where(failed, passed):
-    """What the runs that failed have in common, and those that passed have not."""
+    """The property that all failed runs share and no passed run has."""
     def parts(variant):
         return set(variant.replace("single-child", "alone").split("-"))
     common = set.intersection(*(parts(variant) for variant, _ in failed))
@@ -246,7 +246,7 @@ def where(failed, passed):
 
 
 def words_of(row):
-    """Its own, or its name as a sentence."""
+    """The text of a row, or the name of its test as a sentence."""
     if row["words"]:
         return row["words"]
     text = row["test"].removeprefix("test_").replace("_", " ")
@@ -256,7 +256,7 @@ def words_of(row):
 
 
 def version(name):
-    """As its package has it, or as ours says."""
+    """The version of the package, or that of the Makefile."""
     if name in PACKAGES:
         words = ["dpkg-query", "-W", "-f", "${Version}", PACKAGES[name]]
     else:

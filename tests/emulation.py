@@ -1,5 +1,5 @@
-"""What cannot be seen of an init for another processor, and why: mostly of one that
-runs under qemu-user, 7.2.
+"""Tests that do not apply to an init for another processor, and why; most of them
+because it runs under qemu-user 7.2.
 
 packaging/release-test loads this (pytest -p emulation), with --qemu where that is so.
 The tests below are skipped then; all others run as they are. Debian's programs are
@@ -10,7 +10,7 @@ import pytest
 
 # A test, or "test: part" for those of its cases whose name has that part.
 LEFT_OUT = {
-    "COMMAND's process does not share our memory: its status counts as COMMAND's": """
+    "COMMAND's process does not share memory: its status counts as COMMAND's": """
         test_status_of_a_command_that_did_not_run_is_not_mapped
         """,
     "the kernel runs programs for another processor, and scripts, as it does here": """
@@ -22,7 +22,7 @@ LEFT_OUT = {
         test_hint_names_both_processors_of_a_real_program
         test_script_without_a_shebang_is_126_where_there_is_no_shell
         """,
-    "COMMAND's process does not share our memory: we go on while it starts": """
+    "COMMAND's process does not share memory: dumb-init continues while it starts": """
         test_hangup_before_the_start_of_command_reaches_it
         test_key_before_the_start_of_command_reaches_it
         test_signal_of_the_first_millisecond_is_never_lost
@@ -72,7 +72,7 @@ LEFT_OUT = {
         """,
 }
 # Whole files: threads, tracers, clones, timers and terminals are qemu's own there, and
-# each test that waits in vain takes its whole time.
+# each wait that fails takes its whole time limit.
 FILES_LEFT_OUT = {
     "the kernel's part in this is played by qemu": """
         test_section_1_drop_in.py
@@ -83,7 +83,7 @@ FILES_LEFT_OUT = {
         test_section_5_stderr.py
         """,
 }
-# Numbers here are this machine's; a MIPS has others, as it should.
+# The numbers are those of this machine; a MIPS has others.
 LEFT_OUT_ON_MIPS = {
     "this machine's numbers of signals": """
         test_kill_by_a_signal_without_a_key_is_explained_on_a_terminal
@@ -94,7 +94,7 @@ LEFT_OUT_ON_MIPS = {
         test_unwritable_termination_log_stops_no_process_and_sends_no_signal
         """,
 }
-# That runs here without qemu.
+# An i386 build runs here without qemu.
 LEFT_OUT_ON_I386 = {
     "strace does not see ptrace(2) of 32-bit code by the name that is injected": """
         test_traced_command_that_is_killed_while_it_is_detached_is_reaped

@@ -1,4 +1,4 @@
-"""Commands on a terminal of their own: those of tests/behaviour and tests/packages."""
+"""Commands on a terminal of their own, for tests/behaviour and tests/packages."""
 
 import os
 import subprocess

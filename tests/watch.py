@@ -1,4 +1,4 @@
-"""How tests watch processes: those of tests/behaviour, tests/engines, tests/storms."""
+"""How the tests watch processes, in tests/behaviour, tests/engines, tests/storms."""
 
 import os
 import pathlib
@@ -7,12 +7,12 @@ import time
 
 import psutil
 
-# Seconds on an idle machine until a test fails that waits for milliseconds there.
+# The limit of a wait on an idle machine, in seconds; it takes milliseconds there.
 TIMEOUT = 20
-# The load makes it this many times as long at most, so that a test that hangs ends.
+# The load multiplies the limit by at most this, so that a test that hangs ends.
 MOST = 10
-# rt_sigtimedwait(2) with a set, a place for what comes, and no timeout, as proc(5)
-# has it in /proc/PID/syscall: an init that has looked at its cgroup waits so.
+# rt_sigtimedwait(2) with a set, a siginfo and no timeout, as in /proc/PID/syscall,
+# proc(5): an init that has read its cgroup waits so.
 WAITS_FOR_GOOD = r"^[0-9]+ (0x[0-9a-f]{5,} ){2}0x0 0x(8|10) "
 
 
@@ -23,12 +23,12 @@ def scaled(seconds):
 
 
 def duration(milliseconds):
-    """A time for an option, scaled, so that a process can act before it is over."""
+    """A duration for an option, scaled, so that a process can act before it expires."""
     return f"{scaled(milliseconds):.0f}ms"
 
 
 def patience():
-    """Seconds until a test fails that waits now."""
+    """The limit of a wait at the present load, in seconds."""
     return scaled(TIMEOUT)
 
 
@@ -69,8 +69,8 @@ def status_field(pid, name):
 
 
 def memory(pid):
-    """kB that are no file's: private, and in swap. Pages of a file do not count, as the
-    kernel takes them away, and reads them again, when it likes: smaps in proc(5)."""
+    """Private memory, in use and swapped, in kB. Pages of a file do not count, as the
+    kernel may drop them and read them again at any time: smaps in proc(5)."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
         fields = {line.split()[0]: line.split()[1] for line in rollup}
     return int(fields["Anonymous:"]) + int(fields["Swap:"])
@@ -82,5 +82,5 @@ def waits_for_good(pid):
 
 
 def maps_other_users():
-    """Whether there are other users than ours in this user namespace."""
+    """Whether this user namespace has other users."""
     return pathlib.Path("/proc/self/uid_map").read_text().split()[2] != "1"

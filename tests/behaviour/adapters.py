@@ -1,4 +1,4 @@
-"""Other inits where ours is expected, for `make compare`: the words that start each.
+"""Other inits in place of dumb-init, for `make compare`: the words that start each.
 
 As a program: adapters.py NAME PATH WORD... becomes that init.
 """
@@ -18,11 +18,11 @@ MODES = {"": "session", "-g": "group", "-c": "single-child"}
 
 
 class NoSuchOption(Exception):
-    """Of what an init is asked, it has nothing."""
+    """The init has no option for this."""
 
 
 def number(name):
-    """Of a signal; what is none, as it is."""
+    """The number of a signal name; any other text unchanged."""
     start, _, more = name.upper().removeprefix("SIG").partition("+")
     if start == "RTMIN":
         return str(34 + int(more or 0))
@@ -43,9 +43,9 @@ def same(text):
     return text
 
 
-# What makes it each of our modes, where it has that; what it is always given; and
-# of our options those that it has: its own words, and how it writes the argument.
-# With no mode asked for, the first of its modes is the one that is meant.
+# For each init: the options for each mode of dumb-init that it has; the options that it
+# always gets; and for each option of dumb-init that it has, its own option and the
+# notation of the argument. The first mode is the default.
 ADAPTERS = {
     "dumb-init-1.2.5": {
         "modes": {"session": [], "single-child": ["-c"]}, "always": [],
@@ -64,7 +64,7 @@ ADAPTERS = {
 
 
 class Adapted(str):
-    """The path of an init that has other words for what ours is told."""
+    """The path of an init whose command line differs from that of dumb-init."""
 
     def __new__(cls, name, path):
         self = super().__new__(cls, path)
@@ -73,13 +73,13 @@ class Adapted(str):
         return self
 
     def words(self, words):
-        """The words for what these ask of ours."""
+        """A command line of dumb-init, translated."""
         if any(word.startswith("--termination-log") for word in words):
             raise NoSuchOption("--termination-log")
         try:
             options, command = getopt.getopt(words, SHORT, list(LONG))
         except getopt.GetoptError:
-            return list(words)  # An error is what is asked for.
+            return list(words)  # The test wants an error.
         mode = ""
         translated = []
         for option, argument in options:
@@ -99,12 +99,12 @@ class Adapted(str):
                 *(["--", *command] if command else [])]
 
     def program(self):
-        """What starts it from a command line that is for ours."""
+        """A program that starts this init from a command line of dumb-init."""
         return f"{sys.executable} {os.path.abspath(__file__)} {self.name} {self}"
 
 
 def words_of(init, words):
-    """What starts an init, given the words for ours."""
+    """The words that start an init, from a command line of dumb-init."""
     return [init, *(init.words(words) if isinstance(init, Adapted) else words)]
 
 

@@ -1,4 +1,4 @@
-"""What the behaviour tests share: starting an init, hearing from it, ending it.
+"""Shared by the behaviour tests: start an init, read its output, end it.
 
 A test takes `start` and, through it, is run for each build (--init NAME=PATH),
 and for each mode and place that it names as a fixture:
@@ -21,7 +21,7 @@ import pytest
 
 from adapters import ADAPTERS, Adapted, NoSuchOption, words_of
 from terminals import Terminal
-# Some of these are for the tests, which take them from here.
+# Some of these are for the tests, which import them from here.
 from watch import (WAITS_FOR_GOOD, children, duration, maps_other_users, patience,
                    scaled, state, status_field, wait_until, waits_for_good)
 
@@ -29,7 +29,7 @@ NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 MODES = {"session": [], "group": ["-g"], "single-child": ["-c"]}
 WITHOUT_CAP_KILL = ["setpriv", "--bounding-set", "-kill", "--inh-caps", "-kill"]
 BASH = ["bash", "--norc", "--noprofile"]
-# Debian's programs of names that we go by too.
+# Debian's programs with names that dumb-init also has.
 PEERS = {name: f"/usr/bin/{name}" for name in ("tini", "tini-static", "catatonit")}
 
 
@@ -48,8 +48,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "differs(NAME=REASON, ...): Debian's program "
                             "of that name does not do so, as docs/drop-in.md says")
     config.links = pathlib.Path(tempfile.mkdtemp())
-    # A job in the background of a script starts with SIGINT and SIGQUIT ignored,
-    # and so would all that we start. (Python resets what it ignores itself.)
+    # A background job of a script starts with SIGINT and SIGQUIT ignored, and each
+    # process of the tests would inherit that. (Python resets its own ignored signals.)
     for signum in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -76,13 +76,13 @@ def under_names(config, builds, names):
 
 
 def adapted(item):
-    """Its init, if that is one of adapters.py."""
+    """The init of a test, if it is one of adapters.py."""
     init = item.callspec.params.get("init") if hasattr(item, "callspec") else None
     return init if isinstance(init, Adapted) else None
 
 
 def pytest_collection_modifyitems(items):
-    """Who is said to differ must do so, or what is said is out of date."""
+    """A test marked with `differs` must fail, or the marker is out of date."""
     peers = {path: name for name, path in PEERS.items()}
     for item in items:
         if adapted(item):
@@ -116,22 +116,22 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request):
-    """A test ends what it starts. What it forgets becomes a child of PID 1, which
-    is our parent (tests/reaper)."""
+    """A test must end each process that it started. The others become children of
+    PID 1, the parent of pytest (tests/reaper)."""
     yield
     if os.getppid() != 1:
         return
 
     def left():
         return set(children(1)) - {os.getpid()}
-    # Another init may leave what no test expects.
+    # Another init may leave processes that no test expects.
     for pid in left() if adapted(request.node) else ():
         end_tree(pid)
     try:
         wait_until(lambda: not left(), "no process left by the test")
     except AssertionError:
         said = [(state(pid), status_field(pid, "Name")) for pid in left()]
-        for pid in left():  # or it would be found behind each test that follows
+        for pid in left():  # or each later test would find it
             end_tree(pid)
         pytest.fail(f"expected no process left by the test, got {said}")
 
@@ -169,23 +169,23 @@ def helper(helpers):
 
 @pytest.fixture
 def another():
-    """Runs what follows as another user."""
+    """The words before a command that run it as another user."""
     if not maps_other_users():
         pytest.skip("NOT TESTED: needs a second UID, and this user namespace "
-                    "has but one; run the tests as root")
+                    "has one; run the tests as root")
     return ["setpriv", "--reuid", "12345", "--clear-groups"]
 
 
 @pytest.fixture
 def unsanitized(init):
-    """A test that denies what AddressSanitizer needs itself."""
+    """For a test that denies a resource which AddressSanitizer needs."""
     if b"__asan_" in pathlib.Path(init).read_bytes():
-        pytest.skip("AddressSanitizer does not go on where this is denied")
+        pytest.skip("AddressSanitizer does not run where this is denied")
 
 
 @pytest.fixture
 def command_line(init):
-    """command_line(WORD...): what starts an init that is to be told this."""
+    """command_line(WORD...): the words that start the init with this command line."""
     def command_line(*words):
         try:
             return words_of(init, words)
@@ -196,7 +196,7 @@ def command_line(init):
 
 @pytest.fixture
 def run(command_line):
-    """run(WORD...): lets an init end by itself. Returns what subprocess.run does."""
+    """run(WORD...): runs an init until it exits; returns as subprocess.run."""
     def run(*words, before=(), **options):
         options = {"stdin": subprocess.DEVNULL, "capture_output": True,
                    "text": True, "errors": "replace", "timeout": patience()} | options
@@ -205,7 +205,7 @@ def run(command_line):
 
 
 def end_tree(pid):
-    """Kills a process and all that descends from it."""
+    """Kills a process and all its descendants."""
     try:
         top = psutil.Process(pid)
         tree = [top, *top.children(recursive=True)]
@@ -218,13 +218,13 @@ def end_tree(pid):
             pass
 
 
-# COMMAND in a shell waits until its init does.
+# A shell as COMMAND waits until its init waits for signals.
 AWAIT_INIT = f"until grep -qE '{WAITS_FOR_GOOD}' /proc/$PPID/syscall; do :; done; "
 
 
 def wait_for_end(popen):
-    """Its status, as a shell counts: 128+N if signal N killed it. At once, for
-    Popen.wait looks every 50 ms."""
+    """The status as in a shell: 128+N if signal N killed it. Does not poll, as
+    Popen.wait with a timeout does."""
     with os.fdopen(os.pidfd_open(popen.pid)) as process:
         assert select.select([process], [], [], patience())[0], \
             "expected the exit of the init, got none"
@@ -233,7 +233,7 @@ def wait_for_end(popen):
 
 
 class Started:
-    """An init that runs, and what it and COMMAND say."""
+    """A running init, and the output of it and of COMMAND."""
 
     def __init__(self, popen, place, output):
         self.popen = popen    # the init, or unshare around it
@@ -243,14 +243,14 @@ class Started:
 
     @property
     def pid(self):
-        """The init's PID, as we see it; only once COMMAND has been heard of."""
+        """The init's PID in the namespace of the tests. COMMAND must have started."""
         if self._pid is None:
             self._pid, = children(self.popen.pid)
         return self._pid
 
     @property
     def command(self):
-        """COMMAND's PID, as we see it; while the init has no other child."""
+        """COMMAND's PID in the namespace of the tests. The init has no other child."""
         below = children(self.pid)
         assert len(below) == 1, f"expected one child of the init, got {len(below)}"
         return below[0]
@@ -265,7 +265,7 @@ class Started:
             "exited" if status >= 0 else f"was killed by {names_of([-status])}")
 
     def expect(self, pattern, what=None):
-        """Waits for pattern in the output and returns the match."""
+        """Waits for pattern in the output. Returns the match."""
         try:
             self.output.expect(pattern)
         except (pexpect.TIMEOUT, pexpect.EOF) as error:
@@ -275,18 +275,18 @@ class Started:
         return self.output.match
 
     def next_signal(self, what):
-        """Waits for the reporter to get one."""
+        """Waits until the reporter gets a signal. Returns its number."""
         return int(self.expect(rb"(\d+) -?\d+ \d+ -?\d+\r?\n", what)[1])
 
     def signals_up_to(self, last):
-        """Those that the reporter gets until it gets this one."""
+        """The signals that the reporter gets, up to the first `last`."""
         heard = []
         while last not in heard:
             heard.append(self.next_signal(f"signals up to {names_of([last])}"))
         return heard
 
     def expect_signals(self, *signums):
-        """Waits for the reporter to get exactly these, in this order."""
+        """Waits until the reporter gets exactly these signals, in this order."""
         for signum in signums:
             got = self.next_signal(names_of([signum]))
             assert got == signum, \
@@ -301,7 +301,7 @@ class Started:
         self.output.send(keys)
 
     def status(self):
-        """Waits for the end and returns the status, wait_for_end."""
+        """Waits for the exit. Returns the status as wait_for_end does."""
         if self.popen.returncode is None:
             self.end_status = wait_for_end(self.popen)
         return self.end_status
@@ -309,13 +309,13 @@ class Started:
 
 @pytest.fixture
 def start(command_line):
-    """start(WORD...): an init that goes on running, in the background.
+    """start(WORD...): starts an init in the background.
 
     place: "pid1" or "ordinary". before: a command that runs the init; around:
-    one that runs the namespace as well.
-    terminal: as the session leader of a new one, as an engine's -t makes it;
-    the output is the terminal's then. Other options as subprocess.Popen takes
-    them. Everything is ended after the test.
+    a command that runs the namespace as well.
+    terminal: the init leads the session of a new terminal, as with -t of an engine,
+    and the output is that of the terminal. Other options: those of subprocess.Popen.
+    After the test all processes are killed.
     """
     started = []
 
@@ -365,12 +365,12 @@ def shell(init):
 
 
 def names_of(signums):
-    """For messages; the number of a signal that has none."""
+    """For messages; a signal without a name is a number."""
     named = {each.value: each.name for each in signal.Signals}
     return ", ".join(named.get(each, str(each)) for each in sorted(signums)) or "none"
 
 
-# All that can be caught, but SIGCHLD.
+# All signals that can be caught, except SIGCHLD.
 ALL_SIGNALS = [number for number in range(1, 65)
                if number not in (signal.SIGKILL, signal.SIGCHLD, signal.SIGSTOP)]
 JOB_STOP = [signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU]

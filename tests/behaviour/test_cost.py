@@ -20,8 +20,8 @@ pytestmark = pytest.mark.cost
 
 
 def pages_of_musl():
-    """How many pages of 4 KB more musl takes than 1.2.3, as its loader says the
-    version. Of 1.2.5 what is linked with us is 1 KB larger."""
+    """How many pages of 4 KB this musl takes more than musl 1.2.3. The part of musl
+    1.2.5 that dumb-init links is 1 KB larger. The loader prints the version."""
     loaders = glob.glob("/lib/ld-musl-*.so.1")
     said = [subprocess.run([loader], check=False, capture_output=True, text=True,
                            timeout=patience()).stderr for loader in loaders[:1]]
@@ -48,13 +48,13 @@ def test_command_is_executed_after_few_system_calls(init, tmp_path, mode):
     lines = traced(init, tmp_path, "-f", words=[*mode, "/bin/true"])
     calls = [(line.split()[0], re.match(r"\d+ +(\w+)", line)[1], line)
              for line in lines if "resumed>" not in line]
-    # After the execve that starts us, COMMAND's own included.
+    # After the execve that starts dumb-init; COMMAND's own calls included.
     (ours, first, _), *rest = calls
     assert first == "execve"
     end, = [i for i, (_, _, line) in enumerate(rest) if 'execve("/bin/true"' in line]
     waits = [i for i, (pid, name, _) in enumerate(rest)
              if (pid, name) == (ours, "rt_sigtimedwait")]
-    # Our calls after the first wait for signals do not delay COMMAND. The two
+    # Calls of dumb-init after the first wait for signals do not delay COMMAND. The two
     # processes may wait for each other: those waits do not count.
     counted = [name for i, (pid, name, _) in enumerate(rest[:end + 1])
                if name != "futex" and (pid != ours or i < waits[0])]
@@ -132,16 +132,16 @@ def test_dumb_init_allocates_and_starts_nothing_while_command_runs(
     assert started.status() == 128 + signal.SIGKILL
     lines = trace.read_text().splitlines()
     calls = [line.partition("(")[0] for line in lines if re.match(r"\w+\(", line)]
-    # From COMMAND's birth until we hear of its death. The first look at our children
-    # is too late: where they are slow, it comes after that at the cgroup.
+    # From COMMAND's start until its exit is seen. The first waitid would be too late:
+    # where the children are slow, it comes after the cgroup is read.
     first = next(i for i, call in enumerate(calls) if call in ("clone", "vfork"))
     last = [call for call in lines if re.match(r"\w+\(", call)].index(next(
         line for line in lines if re.match(
             rf"(waitid|rt_sigtimedwait)\(.*si_pid={command}\b.*SIGKILL", line)))
     terminal = {"ioctl", "getpgid", "getpgrp", "open", "openat", "close"} \
         if mode == MODES["group"] else set()
-    # What the cgroup has counted, and where that is: not while COMMAND starts, once
-    # after that, and at its end.
+    # The path and the counts of the cgroup are read once after COMMAND's start, and
+    # again at its exit, not while it starts.
     reading = {"open", "openat", "fcntl", "read", "close"}
     supervising = terminal | {
         "waitid", "wait4", "rt_sigtimedwait", "kill", "getpid", "rt_sigpending",
@@ -160,7 +160,7 @@ def test_dumb_init_allocates_and_starts_nothing_while_command_runs(
 @pytest.mark.parametrize("options", calls.OPTIONS, ids=" ".join)
 def test_only_listed_system_calls_are_made_once_command_runs(
         init, tmp_path, place, options):
-    """Those that calls.py says what for, whatever the options are."""
+    """The calls are those that calls.py lists, with all options."""
     ours = calls.while_command_runs(init, options, tmp_path / "trace",
                                     NAMESPACE if place == "pid1" else [])
     assert ours.count("rt_sigtimedwait") > 3 and ours[-1] == "exit_group"
@@ -180,7 +180,7 @@ def test_no_wake_up_while_nothing_happens(start, helper, place, options):
                 for kind in ("voluntary", "nonvoluntary")]
     started.send(signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
-    time.sleep(0.2)  # a start may go on for a little; ours does for 5 ms
+    time.sleep(0.2)  # the end of the start: dumb-init takes 5 ms
     wait_until(lambda: state(started.pid) == "S", "the init to be idle")
     before = switches()
     time.sleep(1.1)  # what is measured: a second in which nothing happens
@@ -189,9 +189,8 @@ def test_no_wake_up_while_nothing_happens(start, helper, place, options):
 
 @pytest.mark.musl
 def test_idle_program_uses_little_memory(start, helper, mode):
-    """The kernel puts the stack at random, so that it needs a page more or less
-    from one start to the next: of many, the median. The environment is on the
-    stack, too, and not ours: there is none."""
+    """The median of many starts: the kernel places the stack at random, so that it
+    takes a page more or less. The environment is empty, as it is on the stack, too."""
     os.sync()  # pages of a file that was just written count as dirty
     resident, dirty = [], []
     for _ in range(41):

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 
-# What we say of which words, with no COMMAND behind them.
+# The message, and the words without a COMMAND that lead to it.
 INCOMPLETE = {
     "no COMMAND": [[], ["--"], ["-v"], ["-t", "5"], ["--grace=5"]],
     **{f"missing argument of '{word}'": [[word], ["-v", word]] for word in (
@@ -16,7 +16,7 @@ INCOMPLETE = {
         "--kill-after", "--map-exit", "--parent-death-signal", "--gr")},
     "missing argument of '-t'": [["-t"], ["-vt"], ["-t5", "-gavt"]],
 }
-# The word that is wrong, in these words with a COMMAND behind them.
+# The wrong word, and the words before a COMMAND that contain it.
 WRONG = {
     "-x": [["-x"], ["-vx"], ["-vgx"]],
     **{word: [[word], ["-v", word]] for word in (
@@ -63,8 +63,8 @@ EXCLUSIONS = {
 
 @pytest.fixture
 def assert_usage_error(run, tmp_path):
-    """assert_usage_error(WORDS, SAYS...): one line that says all that, status 1,
-    and the COMMAND behind the words is not started."""
+    """assert_usage_error(WORDS, SAYS...): one line with each of SAYS, status 1, and
+    the COMMAND after WORDS is not started."""
     started = tmp_path / "started"
 
     def assert_usage_error(words, *says, command=("touch", str(started))):
@@ -95,7 +95,7 @@ def test_usage_error_names_the_word_and_starts_nothing(assert_usage_error, word)
 def test_malformed_argument_is_a_usage_error_that_names_it(assert_usage_error, option):
     letter, name = option
     for word in MALFORMED[option]:
-        # Where a control character would be, there is a question mark.
+        # A control character is printed as a question mark.
         says = f"got '{word}'".replace("\t", "?")
         assert_usage_error([letter, word], name, says)
         assert_usage_error([f"{name}={word}"], name, says)
@@ -169,7 +169,7 @@ def test_help_lists_every_option_on_stdout(run, option):
     for each in ("-L", "DUMB_INIT_SETSID", "DUMB_INIT_DEBUG", "DUMB_INIT_OPTIONS"):
         assert each in result.stdout
     assert max(map(len, result.stdout.splitlines())) < 80
-    # What they mean begins in one column, two blanks behind the longest.
+    # The descriptions begin in one column, two blanks after the longest option.
     rows = re.findall(r"^(  (?:-.,|   ) --\S+(?: \S+)?)( +)\S", result.stdout, re.M)
     assert {len(option + blanks) for option, blanks in rows} == \
         {max(len(option) for option, _ in rows) + 2}

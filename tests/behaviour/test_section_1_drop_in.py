@@ -112,7 +112,7 @@ def test_first_line_of_the_version_is_that_of_1_2_5(run, option):
 
 
 def called(init, name, *words):
-    """What subprocess.run returns, of an init with this name as its first word."""
+    """Runs an init with this name as argv[0]. Returns what subprocess.run returns."""
     return subprocess.run([name, *words], executable=init, check=False, text=True,
                           capture_output=True, timeout=patience())
 

@@ -1,7 +1,6 @@
-"""Contract, section 1: other names. What tini and catatonit say of themselves,
-option by option, as claims about us under their names; Debian's programs of these
-names are held against the same claims, and where they differ docs/drop-in.md gives
-the reason.
+"""Contract, section 1: other names. The documented behaviour of tini and catatonit,
+option by option, as claims about dumb-init under their names. Debian's programs are
+tested for the same claims; docs/drop-in.md explains each difference.
 
 Debian's builds take options from among COMMAND's words, so "--" is before COMMAND
 wherever that is not the claim.
@@ -36,7 +35,7 @@ PAGE = "docs/drop-in.md"
 
 
 def reason(key):
-    """Of a difference, which the page explains."""
+    """The reason of a difference: a row of the page."""
     return f"{PAGE}: {key}"
 
 
@@ -56,7 +55,7 @@ def test_exit_status_is_that_of_command(run, ends, status):
 @pytest.mark.parametrize("command, status", [
     ("/nonexistent", 127), ("nonexistent", 127), ("/etc/passwd", 126), ("/", 126)])
 def test_command_that_does_not_run_is_127_or_126(run, command, status):
-    # Not with a directory in PATH that we may not search: to tini that is 126.
+    # PATH without an unsearchable directory: with one tini exits with 126.
     result = run("--", command, env=os.environ | {"PATH": "/usr/bin:/bin"})
     assert result.returncode == status
     assert result.stderr
@@ -101,7 +100,7 @@ def test_group_of_command_takes_over_the_foreground(start, helper, place):
     assert foreground(started.pid) == started.command
 
 
-# Leads the session, is in the foreground, and starts us in another group.
+# Leads the session in the foreground, and starts the init in another group.
 IN_BACKGROUND = ["python3", "-ISc", """if True:
     import os, sys
     if os.fork() == 0:
@@ -144,17 +143,17 @@ def test_command_inherits_the_ignored_signals(run, helper):
 
 # Signals
 
-# Somebody sends them, and they do not come from a mistake of ours.
+# Signals that also report a fault of the init itself; here a test sends them.
 FOR_MISTAKES = [signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGBUS,
                 signal.SIGFPE, signal.SIGSEGV, signal.SIGSYS]
 LIBCS_OWN = [32, 33]
-PASSED_ON_BY_ALL = [signum for signum in range(1, 65) if signum not in {
+FORWARDED_BY_ALL = [signum for signum in range(1, 65) if signum not in {
     signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGTSTP, signal.SIGTTIN,
     signal.SIGTTOU, *FOR_MISTAKES, *LIBCS_OWN}]
 
 
-def assert_passed_on(start, helper, signum):
-    """And nothing else is; 50, which comes after it, is the proof."""
+def assert_forwarded(start, helper, signum):
+    """The signal and nothing else is forwarded, as the later signal 50 shows."""
     started = start("--", helper("reporter"), place="pid1")
     started.expect("ready")
     started.send(signum, 50)
@@ -168,7 +167,7 @@ def assert_passed_on(start, helper, signum):
 def test_signals_are_forwarded(start, helper):
     started = start("--", helper("reporter"), place="pid1")
     started.expect("ready")
-    for signum in PASSED_ON_BY_ALL:
+    for signum in FORWARDED_BY_ALL:
         started.send(signum)
         started.expect_signals(signum)
 
@@ -177,7 +176,7 @@ def test_signals_are_forwarded(start, helper):
 @differs(tini=reason("not-passed-on"), catatonit=reason("not-passed-on"))
 @pytest.mark.parametrize("signum", [*FOR_MISTAKES, *LIBCS_OWN], ids=int)
 def test_signals_that_other_inits_keep_are_forwarded(start, helper, signum):
-    assert_passed_on(start, helper, signum)
+    assert_forwarded(start, helper, signum)
 
 
 @both
@@ -186,7 +185,7 @@ def test_signals_that_other_inits_keep_are_forwarded(start, helper, signum):
     signal.SIGTSTP, *(pytest.param(signum, marks=differs(tini=reason("not-passed-on")))
                       for signum in (signal.SIGTTIN, signal.SIGTTOU))])
 def test_stop_signals_are_forwarded(start, helper, signum):
-    assert_passed_on(start, helper, signum)
+    assert_forwarded(start, helper, signum)
 
 
 @both
@@ -249,18 +248,18 @@ ORPHAN = ["--", "sh", "-c", "exec 9<&0; (sh -c 'echo orphan $$; read line <&9' &
                             "exec sleep 60"]
 
 
-def orphan_is_collected(start, *options, **others):
+def start_and_reap_orphan(start, *options, **others):
     started = start(*options, *ORPHAN, stdin=subprocess.PIPE, **others)
     named = int(started.expect(rb"orphan (\d+)\n")[1])
     if others["place"] == "pid1":
         wait_until(lambda: len(children(started.pid)) == 2, "an orphan")
     else:
-        # named is what it is to us too, for there is one PID namespace.
+        # Here `named` is valid outside, too: there is one PID namespace.
         wait_until(lambda: int(status_field(named, "PPid")) in (1, started.pid),
                    "an orphan")
         assert int(status_field(named, "PPid")) == started.pid
     started.popen.stdin.close()
-    # COMMAND itself has to collect its child that was the orphan's parent.
+    # COMMAND itself must reap its child, the former parent of the orphan.
     wait_until(lambda: [children(child) for child in children(started.pid)] == [[]],
                "the orphan's exit")
     return started
@@ -268,28 +267,28 @@ def orphan_is_collected(start, *options, **others):
 
 @both
 def test_orphans_are_reaped_as_pid_1(start):
-    orphan_is_collected(start, place="pid1")
+    start_and_reap_orphan(start, place="pid1")
 
 
 @both
 @differs(tini=reason("subreaper"))
 def test_orphans_are_reaped_when_not_pid_1(start):
-    orphan_is_collected(start, place="ordinary")
+    start_and_reap_orphan(start, place="ordinary")
 
 
 @tini
 def test_orphans_are_reaped_with_s_or_the_subreaper_variable(start, monkeypatch):
-    orphan_is_collected(start, "-s", place="ordinary")
+    start_and_reap_orphan(start, "-s", place="ordinary")
     for value in ("", "0", "1"):
         monkeypatch.setenv("TINI_SUBREAPER", value)
-        orphan_is_collected(start, place="ordinary")
+        start_and_reap_orphan(start, place="ordinary")
 
 
 @tini
 @pytest.mark.parametrize("options, lines", [(["-w"], 1), ([], 0)], ids=["w", ""])
 def test_w_prints_a_line_for_each_reaped_orphan(start, options, lines):
-    started = orphan_is_collected(start, *options, place="pid1",
-                                  stderr=subprocess.PIPE)
+    started = start_and_reap_orphan(start, *options, place="pid1",
+                                    stderr=subprocess.PIPE)
     started.send(signal.SIGTERM)
     assert started.status() == 143
     assert len(started.popen.stderr.read().splitlines()) == lines
@@ -469,7 +468,7 @@ def test_variables_of_dumb_init_apply_under_the_names_of_engines(run):
     assert " (single-child mode)\n" in result.stderr
 
 
-# What differs, and is it told?
+# The differences and their explanations
 
 
 def test_differences_in_the_tests_are_those_explained_in_drop_in_md():

@@ -1,5 +1,5 @@
-"""Contract, section 1: what the small options do. The great ones (--grace,
---kill-after, --wait-all, --delay) are with section 4, groups with section 2."""
+"""Contract, section 1: single options. --grace, --kill-after, --wait-all and --delay
+are tested with section 4, groups with section 2."""
 
 import os
 import signal
@@ -64,8 +64,8 @@ def test_status_of_a_command_that_did_not_run_is_not_mapped(run, words, status):
 
 # --parent-death-signal
 
-# Starts our parent, and is an ancestor to us when that has died: what a test
-# forgets would be nobody's else.
+# Starts the parent of the init, and is its subreaper when the parent has been killed,
+# so that a process which a test forgets still has an ancestor here.
 ANCESTOR = """if True:
     import ctypes, os, subprocess, sys
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
@@ -77,14 +77,14 @@ ANCESTOR = """if True:
         pass
 """
 PARENTS = {"ordinary": ["sh", "-c", '"$@" & wait', "sh"],
-           # Not with --kill-child, which asks for a SIGKILL on our behalf.
+           # Without --kill-child, which sets a parent death signal of its own.
            "pid1": ["unshare", "--pid", "--fork", "--mount-proc"]}
 
 
 @pytest.fixture
 def orphaned(start, helper, place):
-    """orphaned(OPTION...): an init with the reporter whose parent has been killed;
-    started, and the PIDs of the two."""
+    """orphaned(OPTION...): starts an init with the reporter and kills its parent.
+    Returns the Started and the PIDs of the two."""
     def orphaned(*options):
         started = start(*options, helper("reporter"), before=[
             "python3", "-c", ANCESTOR, *PARENTS[place]])
@@ -117,7 +117,7 @@ def test_parent_death_signal_is_forwarded(orphaned, mode, options, arrives):
 def test_parent_death_signal_kill_kills_dumb_init(orphaned, mode, place):
     _, ours, command = orphaned(*mode, "-p", "KILL")
     wait_until(lambda: state(ours) == "X", "the init's exit")
-    if place == "ordinary":  # as PID 1 we take the namespace with us
+    if place == "ordinary":  # the exit of PID 1 kills its namespace
         wait_until(lambda: state(command) == "S", "COMMAND to continue")
 
 
@@ -144,8 +144,8 @@ exec sleep 60
 
 @pytest.fixture
 def two_orphans(start, mode, place):
-    """two_orphans(OPTION...): lets an init collect them; returns what it said of
-    them, and what is to be said."""
+    """two_orphans(OPTION...): lets an init reap two orphans. Returns its messages,
+    and the expected ones."""
     def two_orphans(*options):
         started = start(*mode, *options, "sh", "-c", ORPHANS, place=place,
                         stdin=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -167,8 +167,8 @@ def two_orphans(start, mode, place):
 @pytest.mark.parametrize("options", [
     ["-w"], ["--warn-on-reap"], ["-ww", "-s"]], ids=" ".join)
 def test_warn_on_reap_prints_a_line_for_each_orphan(two_orphans, options):
-    said, to_be_said = two_orphans(*options)
-    assert said == to_be_said
+    said, expected = two_orphans(*options)
+    assert said == expected
 
 
 @pytest.mark.parametrize("options", [
@@ -179,13 +179,13 @@ def test_orphans_are_reaped_silently_without_warn_on_reap(two_orphans, options):
 
 
 def test_warn_on_reap_adds_nothing_to_verbose(two_orphans):
-    said, to_be_said = two_orphans("-v", "-w")
-    assert [line for line in said if "orphan" in line] == to_be_said
+    said, expected = two_orphans("-v", "-w")
+    assert [line for line in said if "orphan" in line] == expected
 
 
 # --all
 
-# COMMAND and who else there may be; each is a reporter that writes to a file.
+# COMMAND and its descendants; each is a reporter that writes to a file.
 FAMILY = """
 "$0" >job &
 setsid "$0" >daemon &
@@ -223,10 +223,9 @@ class Family:
 
 
 def assert_reached(family, names):
-    """These get a signal that is sent to us, once, and no others do."""
+    """A signal to the init reaches these once, and no other process."""
     family.started.send(40, 41)
-    # The kernel queues them and hands 40 out first: were it sent twice, the
-    # second would be ahead of 41.
+    # The kernel queues them and delivers 40 first: a second 40 would come before 41.
     family.wait_for(41, names)
     for pid in family.pids:
         os.kill(pid, 42)
@@ -260,7 +259,7 @@ def test_all_reaches_no_process_that_is_not_a_descendant(start, helper, tmp_path
 
 
 def test_all_reaches_a_process_that_entered_the_namespace_of_pid_1(start, helper):
-    """As with docker exec: nobody's child in there."""
+    """As with docker exec: its parent is outside the namespace."""
     started = start("-a", helper("reporter"), place="pid1")
     started.expect("ready")
     with subprocess.Popen(["nsenter", "--pid", "--target", str(started.pid),

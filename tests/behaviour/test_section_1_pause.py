@@ -1,5 +1,5 @@
-"""Contract, section 1: --pause. Without a COMMAND we collect orphans, until SIGTERM
-or SIGINT."""
+"""Contract, section 1: --pause. Without a COMMAND dumb-init reaps orphans until
+SIGTERM or SIGINT."""
 
 import os
 import signal
@@ -14,15 +14,15 @@ from conftest import (ALL_SIGNALS, JOB_STOP, PEERS, children, duration, state,
 pytestmark = pytest.mark.slow
 
 ENDING = [signal.SIGTERM, signal.SIGINT]
-# Joins the namespace, leaves an orphan there that is one until stdin ends, and goes.
+# Joins the namespace and exits; leaves an orphan there, which exits at end of stdin.
 VISITOR = ["sh", "-c", "exec 9<&0; (sh -c 'echo orphan; read line <&9' &)"]
-# Becomes the init, and leaves it a child that is none of its own making.
+# Becomes the init by exec, with a child that the shell started.
 CHILD = ["sh", "-c", "(trap 'echo sigterm; {then}' TERM; echo ready; "
                      "while :; do sleep 0.05; done) & exec \"$@\"", "sh"]
 
 
 def pauses(pid):
-    """Whether it is through with its start. Ours has gone to / by then."""
+    """Whether the start is over. dumb-init has changed to / by then."""
     return (status_field(pid, "Name") in ("dumb-init", "catatonit") and
             state(pid) == "S" and
             (os.readlink(f"/proc/{pid}/exe") in PEERS.values() or
@@ -30,7 +30,7 @@ def pauses(pid):
 
 
 def start_pause(start, *options, place="ordinary", **others):
-    """An init that pauses already."""
+    """Starts an init and waits until it pauses."""
     others = {"stdout": None} | others
     started = start(*options, place=place, **others)
     if place == "pid1":
@@ -74,7 +74,7 @@ def test_rewrite_and_delay_apply_in_a_pause(start, place):
 
 
 def test_kill_after_with_another_signal_does_not_end_the_pause(start, place):
-    """A second after SIGKILL a COMMAND that still exists would be given up."""
+    """With a COMMAND dumb-init would exit a second after SIGKILL."""
     started = start_pause(start, "-P", "-k", "USR1:0", place=place)
     started.send(signal.SIGUSR1)
     time.sleep(1.2)
@@ -128,7 +128,7 @@ def test_orphans_are_reaped_in_a_pause_when_not_pid_1(start):
 
 
 def pause_with_child(start, *options, place, then="exit"):
-    """A pause that has a child: it was that of the shell whose place we took."""
+    """A pause with a child, which the shell started before it became the init."""
     child = [*CHILD[:2], CHILD[2].replace("{then}", then), *CHILD[3:]]
     started = start(*options, place=place, before=child)
     started.expect("ready")
@@ -169,7 +169,7 @@ def pending(pid):
 
 
 def test_end_of_a_pause_sends_no_signal_to_other_processes(start):
-    """Not our own process group, for one."""
+    """Its own process group gets none, for example."""
     started = start("-P", before=["sh", "-c", "trap 'echo sigterm' TERM; \"$@\"; "
                                               "echo status $?", "sh"])
     init, = wait_until(lambda: children(started.popen.pid), "the init")

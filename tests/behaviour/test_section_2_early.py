@@ -70,8 +70,8 @@ AT_FDCWD = -100
 
 @pytest.fixture
 def hanging(tmp_path):
-    """A program that cannot be executed until hanging.release(): fanotify(7) asks us
-    for permission, and we do not answer. As on a file system that hangs."""
+    """A program that cannot be executed until hanging.release(): fanotify(7) asks the
+    test for permission, and gets no answer. As on a file system that hangs."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.fanotify_mark.argtypes = [ctypes.c_int, ctypes.c_uint, ctypes.c_uint64,
                                    ctypes.c_int, ctypes.c_char_p]
@@ -163,7 +163,7 @@ def test_signals_during_a_slow_exec_are_forwarded_once_command_runs(
     started.expect_signals(signal.SIGHUP, signal.SIGTERM, signal.SIGRTMAX)
 
 
-# What of dumb-init COMMAND sees
+# The state of dumb-init that COMMAND sees
 
 LOOK = ["sh", "-c", "readlink /proc/$PPID/cwd; echo /proc/$PPID/fd/*"]
 

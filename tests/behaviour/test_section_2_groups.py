@@ -40,7 +40,7 @@ def wait_for_states(letter, *pids):
 
 
 def stopped_in(shell, *pids):
-    """Waits for a job's stop, and for the shell to be back."""
+    """Waits until a job has stopped and the shell has the terminal."""
     shell.expect("Stopped")
     shell.expect_exact("prompt> ")
     wait_for_states("T", *pids)
@@ -48,7 +48,7 @@ def stopped_in(shell, *pids):
 
 
 def jobs_say_stopped(shell):
-    """A shell may hear of a stop a little later than we see it."""
+    """Whether the shell lists the job as stopped; it may notice a little later."""
     shell.sendline("jobs")
     said = shell.expect(["Running", "Stopped"])
     shell.expect_exact("prompt> ")
@@ -56,7 +56,7 @@ def jobs_say_stopped(shell):
 
 
 def bring_back(shell, *pids):
-    """fg, until the last of these has the terminal and all run."""
+    """Types fg; waits until the last process has the terminal and all run."""
     shell.sendline("fg")
     wait_until(lambda: foreground(shell.pid) == pids[-1],
                "the terminal to change hands")
@@ -64,8 +64,8 @@ def bring_back(shell, *pids):
 
 
 def bring_back_running(shell, ours, command):
-    """fg of a job that runs. bash 5.3 sends it SIGCONT, as dash does, and we give
-    COMMAND the terminal; returns whether it does. Before 5.3 it sends none."""
+    """Types fg for a running job. Returns whether the shell sends it SIGCONT, at which
+    dumb-init gives COMMAND the terminal: dash and bash from 5.3 on do."""
     words = [*BASH, "-c", "echo $((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1]))"]
     continued = int(subprocess.run(words, check=True, capture_output=True,
                                    timeout=patience()).stdout) >= 503
@@ -74,7 +74,7 @@ def bring_back_running(shell, ours, command):
 
 
 def reads_the_terminal(terminal, line="hello"):
-    """It is cat that reads there: an echo of the terminal's and one of cat's."""
+    """Waits for two echoes of a line: one of the terminal, one of cat."""
     terminal.send(line + "\n")
     terminal.expect(f"{line}\r\n{line}\r\n")
 
@@ -101,14 +101,14 @@ def test_command_leads_a_group_in_the_session_of_the_init(
         assert foreground(ours) == command
 
 
-# Two reporters in COMMAND's group and two that left it; what each is told.
+# Two reporters in COMMAND's group and two that left it; the signals of each.
 MEMBERS = """
 "$0" >member & setsid "$0" >new_session & python3 -c 'import os, sys
 os.setpgid(0, 0); os.execv(sys.argv[1], sys.argv[1:])' "$0" >new_group &
 exec "$0" >command"""
-PASSED_ON = [signal.SIGUSR1, signal.SIGRTMIN + 6, signal.SIGRTMAX]
-HEARD = {"command": PASSED_ON, "member": PASSED_ON,
-         "new_session": PASSED_ON[-1:], "new_group": PASSED_ON[-1:]}
+FORWARDED = [signal.SIGUSR1, signal.SIGRTMIN + 6, signal.SIGRTMAX]
+HEARD = {"command": FORWARDED, "member": FORWARDED,
+         "new_session": FORWARDED[-1:], "new_group": FORWARDED[-1:]}
 
 
 def test_signal_reaches_only_the_group_of_command_and_once(
@@ -120,10 +120,10 @@ def test_signal_reaches_only_the_group_of_command_and_once(
                     cwd=tmp_path)
     wait_until(lambda: list(map(len, said().values())) == [1] * 4,
                "four ready reporters")
-    started.send(*PASSED_ON[:-1])
+    started.send(*FORWARDED[:-1])
     wait_until(lambda: len(said()["member"]) >= 3, "the forwarded signals")
     for reporter in psutil.Process(started.pid).children(recursive=True):
-        reporter.send_signal(PASSED_ON[-1])
+        reporter.send_signal(FORWARDED[-1])
     wait_until(lambda: all(lines[-1].startswith("64 ") for lines in said().values()),
                "SIGRTMAX")
     assert {name: [int(line.split()[0]) for line in lines[1:]]
@@ -140,8 +140,8 @@ def test_signal_reaches_a_command_that_left_its_group(start, helper):
                     start_new_session=True)
     started.expect("ready")
     assert os.getpgid(started.command) == os.getpgid(started.pid)
-    started.send(*PASSED_ON)
-    started.expect_signals(*PASSED_ON)
+    started.send(*FORWARDED)
+    started.expect_signals(*FORWARDED)
 
 
 def test_job_stop_is_forwarded_unchanged_in_group_mode(start, helper):
@@ -179,7 +179,7 @@ def test_dumb_init_without_a_shell_does_not_stop_when_command_alone_stops(
     command = started.command
     os.kill(command, signum)
     wait_for_states("T", command)
-    # This comes behind the SIGCHLD of that; if we had stopped, not at all.
+    # This is forwarded after that SIGCHLD, unless dumb-init has stopped.
     started.send(signal.SIGRTMAX)
     wait_until(lambda: int(status_field(command, "ShdPnd"), 16) >> 63, "SIGRTMAX")
     wait_for_states("S", started.pid)
@@ -191,7 +191,7 @@ def test_dumb_init_without_a_shell_does_not_stop_when_command_alone_stops(
 @pytest.mark.parametrize("redirected", ["</dev/null", "<&-", "</dev/null >/dev/null",
                                         "</dev/null >/dev/null 2>&1"])
 def test_command_gets_a_terminal_that_is_not_on_stdin(start, place, redirected):
-    # 9: somebody has it open all along, or it would be at its end.
+    # 9 keeps the terminal open: it would hang up without any open file.
     started = start("-g", "sh", "-c", "exec cat </dev/tty >/dev/tty",
                     terminal=True, place=place,
                     before=["sh", "-c", f'exec "$@" 9<&0 {redirected}', "sh"])
@@ -199,7 +199,7 @@ def test_command_gets_a_terminal_that_is_not_on_stdin(start, place, redirected):
 
 
 def test_background_job_of_a_script_leaves_it_the_terminal(start, place):
-    """It is in the script's own group; but its stdin is /dev/null, POSIX says."""
+    """The job is in the script's group, but POSIX makes its stdin /dev/null."""
     started = start("-g", "sh", "-c", "echo running; exec sleep 60", terminal=True,
                     place=place, before=["sh", "-c", '"$@" & exec cat', "sh"])
     started.expect("running")
@@ -232,8 +232,8 @@ def test_background_job_stops_when_it_needs_the_terminal_until_fg(any_shell, fir
 
 @pytest.mark.parametrize("background", ["", "&"], ids=["foreground", "background"])
 def test_terminal_of_a_group_in_another_pid_namespace_is_not_taken(shell, background):
-    """In a PID namespace that a shell of another runs. We stop for that shell, but for
-    PID 1, whom the kernel does not let."""
+    """A shell of another PID namespace runs dumb-init, which stops for that shell
+    (except as PID 1, which the kernel does not stop)."""
     shell.sendline("unshare --pid --fork --kill-child sh -c '"
                    f'"$INIT" -g sh -c "echo running; exec cat"; :\' {background}')
     shell.expect_exact("running\r\n")
@@ -259,7 +259,7 @@ def test_dumb_init_keeps_only_standard_files_while_command_has_the_terminal(
     def has_standard_files():
         return sorted(os.listdir(f"/proc/{ours}/fd")) == ["0", "1", "2"]
 
-    # With another stdin COMMAND gets the terminal when it turns to it.
+    # With another stdin COMMAND gets the terminal when it reads from it.
     ours, command = run_in(shell, "$INIT -g sh -c 'echo running; exec cat </dev/tty' "
                            f"{redirected}")
     wait_until(lambda: foreground(shell.pid) == command, "the terminal to change hands")
@@ -272,7 +272,7 @@ def test_dumb_init_keeps_only_standard_files_while_command_has_the_terminal(
 
 
 def test_sigstop_of_command_in_the_foreground_gives_the_prompt_back(shell):
-    """As `suspend` of a shell inside sends it."""
+    """`suspend` of a shell as COMMAND sends it."""
     ours, command = run_in(shell, "$INIT -g sh -c 'echo running; kill -STOP $$; cat'")
     stopped_in(shell, ours, command)
     bring_back(shell, ours, command)
@@ -361,7 +361,7 @@ def test_key_is_one_signal_before_and_after_fg(shell, helper, background):
     if background and bring_back_running(shell, ours, command):
         expect_signals(shell, signal.SIGCONT)
     expect_one_signal_a_key(shell)
-    # The reporter does not stop, but this stops us, and so the job.
+    # The reporter does not stop, but dumb-init does, and with it the job.
     os.kill(ours, signal.SIGTSTP)
     stopped_in(shell, ours)
     bring_back(shell, ours, command)

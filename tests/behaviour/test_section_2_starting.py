@@ -34,7 +34,7 @@ def test_command_inherits_signal_mask_and_ignored_signals(
 
 
 def test_ignored_sighup_stays_ignored(run):
-    """nohup(1), and dumb-init 1.2.5 undid it."""
+    """As with nohup(1); dumb-init 1.2.5 did not keep it."""
     result = run("sh", "-c", "kill -HUP $$; echo alive", before=["nohup"])
     assert result.stdout == "alive\n"
 
@@ -72,8 +72,8 @@ def test_command_inherits_directory_and_environment(run, tmp_path, mode):
 
 
 def test_command_inherits_the_environment_unchanged(run, mode):
-    """Nothing is added, and nothing is taken out. (Where qemu runs us, a shell is in
-    front, which sets PWD.)"""
+    """Nothing is added or removed. (Under qemu a shell starts dumb-init, and sets
+    PWD.)"""
     variables = {"PWD": os.getcwd(), "Z": "1", "A": "", "LINES": "a\nb",
                  "DUMB_INIT_SETSID": "1", "LISTEN_PID": "1234567",
                  "LISTEN_PIDFDID": "4", "Y": "x=y"}
@@ -83,8 +83,8 @@ def test_command_inherits_the_environment_unchanged(run, mode):
 
 
 def test_open_files_keep_their_flags(start, helper, mode):
-    """O_NONBLOCK, say, is one flag for all who have the same open file: COMMAND,
-    us, and here the test."""
+    """Flags such as O_NONBLOCK are shared by all processes with the open file:
+    COMMAND, dumb-init, and here the test."""
     ours = [*os.pipe(), *os.pipe()]
     before = [fcntl.fcntl(each, fcntl.F_GETFL) for each in ours]
     started = start("-v", *mode, helper("reporter"), stdin=ours[0], stderr=ours[3])
@@ -121,7 +121,7 @@ def test_files_and_directory_are_kept_by_command_and_not_by_dumb_init(
     wait_until(lambda: os.readlink(f"/proc/{ours}/cwd") == "/", "the directory /")
     assert files(command) == sorted([0, 1, 2, 3, writing, extra, *many])
     assert os.readlink(f"/proc/{command}/cwd") == str(tmp_path)
-    # The pipe ends when COMMAND's end of it is closed, whatever we do.
+    # The pipe ends as soon as COMMAND is killed: dumb-init does not hold it open.
     os.kill(command, signal.SIGKILL)
     assert os.read(reading, 1) == b""
     os.close(reading)
@@ -207,7 +207,7 @@ def program(path, content, mode=0o755):
 
 
 def says(result, name, error):
-    """Why name was not run; there may be a hint behind (test_section_5_why.py)."""
+    """Checks the reason; a hint may follow (test_section_5_why.py)."""
     line, *hint = result.stderr.splitlines()
     reason = {errno.ENOENT: "No such file or directory",
               errno.EACCES: "Permission denied", errno.ENOTDIR: "Not a directory",
@@ -236,7 +236,7 @@ def test_program_that_cannot_be_run_is_126(run, mode, tmp_path):
         assert says(result, name, errno.EACCES)
 
 
-# A parent that gets whom we leave behind, PR_SET_CHILD_SUBREAPER.
+# A subreaper, which gets each child that dumb-init leaves unreaped.
 HEIR = """if True:
     import ctypes, os, subprocess, sys
     ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
@@ -271,9 +271,9 @@ def test_path_is_searched_as_execvp_does(run, tmp_path):
     program(first / "refused", "#!/bin/sh\n", 0o644)
     program(tmp_path / "here", "#!/bin/sh\necho here $0\n")
     path = {"PATH": f"/nonsense:/etc/passwd:{first}:{second}::"}
-    # One that may not be executed does not hide one that may ...
+    # A file without execute permission does not hide a later one with it ...
     assert run("shadowed", env=path).stdout == "second\n"
-    # ... but it is what is told of when there is none.
+    # ... but without a later one it is the reason in the message.
     result = run("refused", env=path)
     assert result.returncode == 126
     assert says(result, "refused", errno.EACCES)
@@ -285,7 +285,7 @@ def test_path_is_searched_as_execvp_does(run, tmp_path):
 
 
 def test_path_that_is_too_long_is_not_truncated(run, tmp_path):
-    """The longest has 4095 bytes, PATH_MAX."""
+    """The longest path has 4095 bytes, PATH_MAX."""
     def directory(length):
         path = str(tmp_path)
         while len(path) < length:
@@ -342,7 +342,7 @@ def test_failure_to_block_signals_is_1_and_starts_nothing(run, call):
 
 
 def test_failure_to_create_a_process_is_1(run):
-    """RLIMIT_NPROC does not bind root, so the kernel's refusal is made up."""
+    """strace injects the error, as RLIMIT_NPROC does not bind root."""
     result = run("true", before=["strace", "-qq", "-o", "/dev/null", "-e",
                                  "trace=vfork,clone", "-e",
                                  "inject=vfork,clone:error=EAGAIN"])
@@ -354,8 +354,8 @@ TRIES = 100
 
 
 def test_signal_of_the_first_millisecond_is_never_lost(command_line, helper, mode):
-    """100 tries for each build and mode. The signal is blocked when we start,
-    so from our first instruction on it is for us to lose."""
+    """100 tries for each build and mode. The signal is blocked at the start, so that
+    it is pending until dumb-init takes it."""
     lost = killed = 0
     words = command_line(*mode, helper("reporter"))
     for _ in range(TRIES):
@@ -372,12 +372,12 @@ def test_signal_of_the_first_millisecond_is_never_lost(command_line, helper, mod
         os.kill(pid, signum)
         os.close(writing)
         output = pexpect.fdpexpect.fdspawn(reading, timeout=patience())
-        # Where it kills, COMMAND was not yet ready to block it.
+        # If it killed COMMAND, it came before COMMAND had blocked it.
         if output.expect([rb"ready \d+\r?\n", pexpect.EOF]) == 1:
             killed += 1
         else:
-            # The highest number is delivered last: where it comes first, the
-            # other one will not come any more.
+            # The highest number is delivered last: if it comes first, the other
+            # signal is lost.
             os.kill(pid, signal.SIGRTMAX)
             output.expect(rb"(\d+) [^\n]*\n")
             lost += int(output.match[1]) != signum
@@ -389,7 +389,7 @@ def test_signal_of_the_first_millisecond_is_never_lost(command_line, helper, mod
 
 
 def test_signals_are_blocked_before_the_options_are_read(run, tmp_path):
-    """PID 1 loses those that are not. Of reading an error is what strace sees."""
+    """PID 1 loses signals before that. strace sees the options read by their error."""
     trace = tmp_path / "trace"
     run("--nonsense", before=["strace", "-qq", "-o", str(trace), "-e",
                               "trace=rt_sigprocmask,write"])
@@ -399,9 +399,9 @@ def test_signals_are_blocked_before_the_options_are_read(run, tmp_path):
 
 
 def has_taken_over(pid, mask):
-    """Blocks more than it was started with, or, as what is waited for does not count
-    as blocked, has a child. strace has children of its own before it starts us, and
-    they block signals, too."""
+    """Whether dumb-init blocks more signals than it inherited, or has a child: signals
+    that it waits for do not count as blocked. strace has children of its own before
+    it starts dumb-init, and they block signals, too."""
     try:
         return status_field(pid, "Name") != "strace" and (
             int(status_field(pid, "SigBlk"), 16) > mask or children(pid))
@@ -411,8 +411,8 @@ def has_taken_over(pid, mask):
 
 @pytest.mark.parametrize("call", ["vfork,clone", "setsid,setpgid", "execve"])
 def test_signal_while_command_starts_is_forwarded_once_it_runs(start, helper, call):
-    """strace holds us up, so that there is no luck in it: before the child, in
-    it, and before its program."""
+    """strace delays the start at a certain point: before the child exists, in the
+    child, and before its program."""
     sigterm = 1 << signal.SIGTERM - 1
     started = start(helper("reporter"), before=[
         "strace", "-qq", "-f", "-o", "/dev/null", "-e", f"trace={call}",
@@ -427,7 +427,7 @@ def test_signal_while_command_starts_is_forwarded_once_it_runs(start, helper, ca
 
 
 def leave_zombie():
-    """As a shell does that starts a helper and then exec's us."""
+    """As a shell that starts a helper and then becomes dumb-init by exec."""
     pid = os.fork()
     if pid == 0:
         os._exit(0)
@@ -436,7 +436,7 @@ def leave_zombie():
 
 
 def test_zombie_from_before_the_start_is_reaped(start, helper):
-    """Of one that is dead already no SIGCHLD tells."""
+    """An earlier zombie raises no SIGCHLD."""
     started = start(helper("reporter"), preexec_fn=leave_zombie)
     started.expect("ready")
     wait_until(lambda: len(children(started.pid)) == 1, "the zombie's reaping")

@@ -33,7 +33,7 @@ def test_command_owns_the_terminal_in_session_mode(start, helper, place):
 
 
 def test_command_acquires_a_terminal_that_no_session_has(start, helper, place):
-    """It is on stdin, but neither our session nor another has it."""
+    """The terminal is on stdin, but no session has it as controlling terminal."""
     master, slave = os.openpty()
     started = start(helper("reporter"), stdin=slave, place=place)
     started.expect("ready")
@@ -52,7 +52,7 @@ def test_terminal_stays_as_it_was_in_single_child_mode(start, helper, place):
 
 
 def wait_for_echo(started):
-    """bash edits the line that is typed without it, and starts the program later."""
+    """Waits until the program runs: bash turns the echo off while it reads a line."""
     wait_until(lambda: termios.tcgetattr(started.output.fileno())[3] & termios.ECHO,
                "the terminal's echo")
 
@@ -102,8 +102,8 @@ def test_sighup_and_sigcont_after_the_hand_off_arrive(start, helper, place):
 
 
 def pending_before_exec(*signums):
-    """For preexec_fn: signals that wait for us when we start. All are blocked,
-    so that COMMAND survives them however early they come."""
+    """For preexec_fn: signals that are pending when the init starts. All signals are
+    blocked, so that COMMAND survives them however early they come."""
     def send():
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         for signum in signums:
@@ -126,7 +126,7 @@ def test_signal_before_the_hand_off_is_not_lost_in_it(start, helper, signums):
 @pytest.mark.parametrize("signum", [signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU],
                          ids=lambda signum: signum.name)
 def test_stop_signal_before_the_hand_off_is_not_lost_in_it(start, helper, signum):
-    """SIGCONT, which giving up the terminal sends us, discards it."""
+    """Giving up the terminal raises SIGCONT, which discards a pending stop."""
     started = start("-r", f"{int(signum)}:USR1", helper("reporter"), terminal=True,
                     preexec_fn=pending_before_exec(signum))
     wait_until(lambda: state(started.pid) == "T", "the init to stop")
@@ -135,7 +135,7 @@ def test_stop_signal_before_the_hand_off_is_not_lost_in_it(start, helper, signum
     started.expect_signals(signal.SIGUSR1, signal.SIGCONT)
 
 
-# A second signal may come before the first was taken, and be none then; not often.
+# A second signal may merge with the first while that is pending; not often.
 KEYS = 20
 
 
@@ -153,7 +153,7 @@ def test_key_sends_one_signal(start, helper, mode, place, key, signum):
 
 
 def test_key_right_after_exec_sends_one_signal(start, helper):
-    """Made up: dumb-init is slow when it looks for signals that COMMAND missed."""
+    """strace delays the check for signals that came before COMMAND existed."""
     started = start("-c", helper("reporter"), terminal=True, before=[
         "strace", "-DDD", "-o", "/dev/null", "-e", "trace=rt_sigpending",
         "-e", "inject=rt_sigpending:delay_enter=300000:when=1"])
@@ -175,8 +175,8 @@ def test_new_window_size_sends_one_signal(start, helper, mode, place):
 
 
 def test_key_is_forwarded_to_a_command_that_left_the_group(start, helper):
-    """Single-child mode, but COMMAND made a session of its own: the terminal
-    does not reach it."""
+    """COMMAND made a session of its own in single-child mode: the terminal does not
+    signal it."""
     started = start("-c", "setsid", helper("reporter"), terminal=True)
     started.expect("ready")
     started.type(CTRL_C)
@@ -184,7 +184,7 @@ def test_key_is_forwarded_to_a_command_that_left_the_group(start, helper):
 
 
 def test_key_before_the_start_of_command_reaches_it(start, helper, mode, place):
-    """The terminal sends to its whole group; COMMAND was not in it yet."""
+    """The terminal signals its foreground group, and COMMAND is not in it yet."""
     wait_for_key = """if True:
         import os, signal, sys
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -206,7 +206,7 @@ def test_key_before_the_start_of_command_reaches_it(start, helper, mode, place):
 
 
 def test_hangup_reaches_command(start, helper, mode, place, tmp_path):
-    """Of a hangup the kernel tells the session leader alone, and that is us in
+    """The kernel sends SIGHUP to the session leader alone, which is dumb-init in
     single-child mode."""
     said = tmp_path / "said"
     started = start(*mode, "sh", "-c", f'echo here; exec "$0" >{said}',
@@ -237,14 +237,14 @@ def test_terminal_of_another_session_is_not_taken(run, mode):
 
 
 def test_no_failure_of_a_terminal_call_is_fatal(start, mode):
-    """Made up, for all that we or COMMAND ask of a terminal."""
+    """strace makes each ioctl fail, of dumb-init and of COMMAND."""
     started = start(*mode, "sh", "-c", "exit 3", terminal=True, before=[
         "strace", "-qq", "-f", "-o", "/dev/null", "-e", "trace=ioctl",
         "-e", "inject=ioctl:error=EIO"])
     assert started.status() == 3
 
 
-# The leader of a session ends, and then its child becomes what the words say.
+# The leader of a session exits, and then its child becomes the given command.
 WITHOUT_LEADER = """if True:
     import os, signal, sys
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -257,7 +257,7 @@ WITHOUT_LEADER = """if True:
 
 
 def test_hangup_before_the_start_of_command_reaches_it(start, helper, mode):
-    """The kernel tells the group in the foreground; COMMAND was not in it yet."""
+    """The kernel signals the foreground group, and COMMAND is not in it yet."""
     master, slave = os.openpty()
     started = start(*mode, helper("reporter"), stdin=slave, around=[
         "setsid", "--ctty", "/usr/bin/python3", "-ISc", WITHOUT_LEADER])
@@ -269,7 +269,7 @@ def test_hangup_before_the_start_of_command_reaches_it(start, helper, mode):
 
 
 def test_hangup_is_not_lost_if_the_terminal_cannot_be_given_up(start, tmp_path):
-    """Made up: the third call, of TIOCNOTTY, fails, and a SIGHUP comes just then."""
+    """strace makes the third ioctl, TIOCNOTTY, fail; a SIGHUP comes at that moment."""
     trace = tmp_path / "trace"
     started = start("sleep", "60", terminal=True, before=[
         "strace", "-D", "-qq", "-o", str(trace), "-e", "trace=ioctl,rt_sigpending", "-e",
@@ -292,8 +292,8 @@ def run_in(shell, words):
 
 
 def test_hangup_after_the_exit_of_a_shell_reaches_command_once(shell, helper, tmp_path):
-    """The kernel tells its job in the foreground: COMMAND and us, if it is in our
-    group."""
+    """The kernel signals the foreground job: COMMAND and, in the same group,
+    dumb-init."""
     said = tmp_path / "said"
     ours, _ = run_in(shell, "$INIT -c sh -c 'echo running; "
                             f"exec {helper('reporter')} >{said}'")
@@ -333,7 +333,7 @@ def test_background_job_of_a_shell_leaves_it_the_terminal(shell, mode):
     shell.expect_exact("here\r\n")
     shell.expect("Running")
     assert terminal_of(shell.pid) == terminal
-    # It is the shell that leads the session: we have nothing to give up.
+    # The shell leads the session: dumb-init has no terminal to give up.
     assert terminal_of(ours)[0] == terminal[0]
     shell.sendline("kill %1; wait $!; echo status $?")
     shell.expect_exact("status 143\r\n")
@@ -341,7 +341,7 @@ def test_background_job_of_a_shell_leaves_it_the_terminal(shell, mode):
 
 
 def test_background_job_of_a_shell_stops_when_it_reads_the_terminal(shell):
-    """SIGTTIN goes to the whole group, which COMMAND is in with us."""
+    """SIGTTIN goes to the whole group, of COMMAND and dumb-init."""
     ours, command = run_in(shell, "$INIT -c sh -c 'echo running; exec cat' &")
     wait_until(lambda: (state(ours), state(command)) == ("T", "T"), "both to stop")
     shell.sendline("fg")

@@ -92,7 +92,7 @@ def test_delayed_job_stop_that_command_catches_is_forwarded_unchanged(start):
 
 @each_job_stop
 def test_job_stop_that_command_does_not_catch_stops_it_under_pid_1(start, signum):
-    """Though it catches the two others."""
+    """COMMAND catches the two other signals."""
     others = [each for each in JOB_STOP if each != signum]
     started = start(*catcher(*others, signal.SIGUSR1), place="pid1")
     started.expect("ready")
@@ -272,7 +272,7 @@ def test_second_stop_request_sends_no_second_sigcont(start_stopped, helper):
 
 
 def test_stop_request_after_a_caught_job_stop_sends_no_sigcont(start):
-    """It was not stopped."""
+    """COMMAND caught the job stop, so that it was not stopped."""
     started = start(*catcher(signal.SIGTTIN, signal.SIGTERM, signal.SIGCONT,
                              signal.SIGUSR1), place="pid1")
     started.expect("ready")
@@ -285,7 +285,7 @@ def test_stop_request_after_a_caught_job_stop_sends_no_sigcont(start):
 
 
 def test_sigterm_waits_for_sigcont_when_not_pid_1(start):
-    """We are stopped ourselves, for a shell's sake."""
+    """dumb-init is stopped itself, so that a shell sees a stopped job."""
     started = start(*SLEEP)
     started.expect("ready")
     started.send(signal.SIGTSTP)

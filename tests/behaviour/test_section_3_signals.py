@@ -17,7 +17,7 @@ PLAIN = [signum for signum in ALL_SIGNALS if signum not in JOB_STOP]
 
 
 def test_every_signal_is_forwarded(start, helper, mode, place):
-    """And nothing else does. What is sent last comes last, and is the proof."""
+    """No other signal arrives, as the last signal shows."""
     started = start(*mode, helper("reporter"), place=place)
     started.expect("ready")
     *others, last = PLAIN
@@ -91,7 +91,7 @@ def test_job_stop_that_the_user_rewrote_still_suspends_dumb_init(
 def test_signal_rewritten_to_a_job_stop_does_not_suspend_dumb_init(start, helper, mode):
     started = start(*mode, "-r", "USR1:TSTP", helper("reporter"))
     started.expect("ready")
-    # Suspended, we would not pass the second one on.
+    # A suspended init would not forward the second signal.
     started.send(signal.SIGUSR1)
     started.expect_signals(signal.SIGTSTP)
     started.send(signal.SIGUSR2)
@@ -99,9 +99,9 @@ def test_signal_rewritten_to_a_job_stop_does_not_suspend_dumb_init(start, helper
 
 
 def test_sigcont_while_a_stop_is_forwarded_is_not_lost(start, helper, place, tmp_path):
-    """A SIGSTOP of ours would discard it, even where SIGSTOP itself is ignored,
-    as PID 1. strace holds us up: in kill(2), so that SIGCONT comes before we stop;
-    in timer_settime(2), so that the timer's stop comes before we wait."""
+    """A SIGSTOP of dumb-init for itself would discard a pending SIGCONT, even as PID 1,
+    which ignores SIGSTOP. strace delays kill(2), so that SIGCONT comes before the stop,
+    and timer_settime(2), so that the timer's stop comes before the wait."""
     trace = tmp_path / "trace"
     started = start(helper("reporter"), place=place, around=[
         "strace", "-qq", "-f", "-o", str(trace), "-e", "trace=kill,timer_settime",
@@ -118,11 +118,11 @@ def test_sigcont_while_a_stop_is_forwarded_is_not_lost(start, helper, place, tmp
     wait_until(lambda: state(command) in "Tt", "COMMAND to stop")
     os.kill(ours, signal.SIGCONT)
     wait_until(lambda: state(command) == "S", "SIGCONT")
-    # Between looking for SIGCONT and SIGSTOP there is a moment left; not where
-    # there is no SIGSTOP.
+    # A moment remains between the check for SIGCONT and SIGSTOP, except as PID 1,
+    # which sends no SIGSTOP.
     if place == "pid1":
         os.kill(ours, signal.SIGTSTP)
-        # Of two that wait for us the lower number comes first.
+        # Of two pending signals the lower number is delivered first.
         os.kill(ours, signal.SIGWINCH)
         wait_until(lambda: "SIGWINCH" in trace.read_text(), "SIGWINCH")
         assert "kill(1, SIGSTOP" not in trace.read_text()
@@ -130,7 +130,7 @@ def test_sigcont_while_a_stop_is_forwarded_is_not_lost(start, helper, place, tmp
 
 def test_signal_that_the_kernel_sends_to_dumb_init_alone_is_forwarded(
         start, helper, mode):
-    """Not all that it sends comes from the terminal: this is of alarm(2)."""
+    """A signal of the kernel that is not from the terminal: SIGALRM of a timer."""
     started = start(*mode, helper("reporter"), before=["python3", "-ISc", "if True:\n"
                     "    import os, signal, sys\n"
                     "    signal.setitimer(signal.ITIMER_REAL, 0.2)\n"
@@ -205,7 +205,7 @@ def test_signal_reaches_the_whole_group_in_session_mode(start, place):
     started.expect("ready")
     started.send(signal.SIGTERM)
     started.expect("(command|helper)\r?\n")
-    if place == "ordinary":  # as PID 1 the end of COMMAND ends helper, too
+    if place == "ordinary":  # the exit of PID 1 kills the helper
         started.expect("(command|helper)\r?\n")
 
 
@@ -231,7 +231,7 @@ def sigqueue(pid, signum, value):
 
 @pytest.fixture
 def says_nothing(tmp_path):
-    """For start: where stderr goes, which is to stay empty."""
+    """A file for stderr, which must stay empty."""
     with open(tmp_path / "err", "wb") as err:
         yield err
     assert (tmp_path / "err").read_text() == ""
@@ -245,7 +245,7 @@ def test_queued_signals_keep_order_and_values(start, helper, place, says_nothing
     for value in range(500):
         sender = 0 if place == "pid1" else os.getpid()
         got = started.expect(rb"(\d+) (-?\d+) (\d+) (-?\d+)\n").groups()
-        # -1 is SI_QUEUE; the sender is who sent it, not who passed it on.
+        # -1 is SI_QUEUE; the sender is the test, not dumb-init.
         wanted = [40, -1, sender, value]
         assert [int(each) for each in got] == wanted, "it came without its sender " \
             "and value" if int(got[1]) == 0 else f"expected {wanted}, got {got}"
@@ -261,7 +261,7 @@ def test_value_of_a_rewritten_signal_is_kept(start, helper):
 @pytest.mark.parametrize("error", ["EAGAIN", "ENOSYS"])
 def test_signal_is_forwarded_without_its_value_if_the_queue_is_full(
         start, helper, says_nothing, error):
-    """RLIMIT_SIGPENDING, sigqueue(3): made up, since it does not bind others."""
+    """strace injects the error of a full queue (RLIMIT_SIGPENDING)."""
     started = start("-c", helper("reporter"), stderr=says_nothing, before=[
         "strace", "-qq", "-o", "/dev/null", "-e", "trace=rt_sigqueueinfo",
         "-e", f"inject=rt_sigqueueinfo:error={error}"])
@@ -283,13 +283,13 @@ def test_dumb_init_leaves_a_sixteenth_of_the_signal_queue_to_command(
 
 
 def test_every_queued_signal_arrives_though_the_queue_is_full(start, helper, mode):
-    """It is that of a UID, RLIMIT_SIGPENDING. While COMMAND takes none and we are slow,
-    somebody else takes what room we make."""
+    """The queue belongs to a UID (RLIMIT_SIGPENDING). While COMMAND is stopped and
+    dumb-init slow, another process takes each place that dumb-init frees."""
     if not maps_other_users():
-        pytest.skip("NOT TESTED: needs a UID that nobody else has, as root has them")
+        pytest.skip("NOT TESTED: needs an unused UID, which only root can take")
     started = start(*mode, helper("reporter"), before=[
         "setpriv", "--reuid", str(random.randrange(20_000, 60_000)), "--clear-groups",
-        "--inh-caps=+dac_override", "--ambient-caps=+dac_override",  # to find us
+        "--inh-caps=+dac_override", "--ambient-caps=+dac_override",  # for the path
         "prlimit", "--sigpending=100:100",
         "strace", "-qq", "-o", "/dev/null", "-e", "trace=rt_sigqueueinfo,kill",
         "-e", "inject=rt_sigqueueinfo,kill:delay_enter=2000"])
@@ -314,7 +314,7 @@ def nothing_waits_for(pid):
 
 
 def test_signal_to_a_command_that_has_exited_is_no_warning(start, mode):
-    """We are stopped while COMMAND dies; then the signal comes first."""
+    """dumb-init is stopped while COMMAND is killed, so that the signal comes first."""
     started = start(*mode, "sh", "-c", "echo ready; exec sleep 60",
                     stderr=subprocess.PIPE)
     started.expect("ready")
@@ -324,10 +324,10 @@ def test_signal_to_a_command_that_has_exited_is_no_warning(start, mode):
     wait_until(lambda: state(command) == "Z", "COMMAND's exit")
     started.send(signal.SIGTERM, signal.SIGUSR1, signal.SIGCONT)
     assert started.status() == 128 + signal.SIGKILL
-    assert tells_only_of_the_end(started.popen.stderr.read().decode().splitlines())
+    assert is_only_the_kill(started.popen.stderr.read().decode().splitlines())
 
 
-def tells_only_of_the_end(lines):
+def is_only_the_kill(lines):
     return len(lines) == 1 and \
         " was killed by SIGKILL, not sent by dumb-init" in lines[0]
 
@@ -349,16 +349,16 @@ def test_no_permission_to_signal_command_is_a_warning(start, helper, mode, anoth
     group = "" if mode == MODES["single-child"] else "the process group of "
     warning = (f"[dumb-init] cannot send SIGUSR1 to {group}{another[0]} (PID {command})"
                ": Operation not permitted")
-    # COMMAND's end finds its group empty: no warning of that.
+    # At COMMAND's exit its group is empty, which is no warning.
     if quiet:
         assert not lines
     else:
         assert lines[:3] == [warning] * 3, f"says {lines[0] if lines else 'nothing'}"
-        assert tells_only_of_the_end(lines[3:])
+        assert is_only_the_kill(lines[3:])
 
 
 def test_no_permission_to_signal_one_of_all_is_a_warning(start, helper, another):
-    """And the others get it. PID 1 is not told, kill(2) of -1."""
+    """The other targets get it. As PID 1 kill(-1) does not report a refusal."""
     started = start("-a", "bash", "-c", f'{" ".join(another)} "$0" & exec "$0"',
                     helper("reporter"), stderr=subprocess.PIPE,
                     before=WITHOUT_CAP_KILL)
@@ -381,7 +381,7 @@ def test_no_permission_to_queue_a_value_is_a_warning(start, helper, another):
 
 
 def test_alarm_set_before_the_start_is_forwarded(start, helper, mode):
-    """It is the kernel that sends it, and not for a terminal."""
+    """The kernel sends it, but not for a terminal."""
     started = start(*mode, "-v", helper("reporter"), stderr=subprocess.PIPE, before=[
         helper("inherit"), f"{1 << signal.SIGALRM - 1:x}", "0", "python3", "-ISc",
         "import os, signal, sys; signal.setitimer(signal.ITIMER_REAL, 0.01);"
@@ -414,7 +414,7 @@ def test_orphans_are_reaped_by_a_subreaper(start, mode):
 
 
 def test_one_sigchld_for_many_exits_reaps_all_children(start, mode):
-    """While we are stopped all the SIGCHLDs become one."""
+    """While dumb-init is stopped, all SIGCHLDs merge into one."""
     script = "for i in $(seq 50); do (sleep 60 &); done; echo made $$; exec sleep 60"
     started = start(*mode, "bash", "-c", script)
     command = int(started.expect(rb"made (\d+)")[1])
@@ -445,7 +445,8 @@ def test_one_sigchld_for_command_and_orphans_makes_dumb_init_exit(start, mode):
 
 
 def test_child_without_an_exit_signal_is_reaped(start, helper, mode):
-    """__WALL, wait(2): a program that exec's us may have made such a child."""
+    """A child of clone(2) without SIGCHLD needs __WALL, wait(2). The program that
+    became dumb-init by exec may have one."""
     started = start(*mode, helper("reporter"), before=[helper("odd_child")],
                     stdin=subprocess.PIPE)
     started.expect("ready")

@@ -1,4 +1,4 @@
-"""Contract, section 4: the end."""
+"""Contract, section 4: the exit."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import pytest
 
 from conftest import ALL_SIGNALS, children, state, wait_until
 
-# What does not kill by default, signal(7).
+# Signals that do not kill by default, signal(7).
 HARMLESS = {signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, signal.SIGTSTP,
             signal.SIGTTIN, signal.SIGTTOU}
 DEADLY = [signum for signum in ALL_SIGNALS + [signal.SIGKILL]
@@ -70,7 +70,7 @@ def test_exit_of_command_sends_no_sigterm_in_single_child_mode(start):
     os.close(writing)
     os.close(reading)
     assert started.status() == 1
-    # It would have got SIGTERM before we ended.
+    # A SIGTERM would have come before the exit of dumb-init.
     os.kill(survivor, signal.SIGUSR1)
     wait_until(lambda: state(survivor) in "XZ", "SIGUSR1 to kill the process")
     started.output.expect(pexpect.EOF)
@@ -102,7 +102,7 @@ def test_exit_of_command_sends_no_sigterm_outside_its_group_with_all(start):
 
 
 def test_dumb_init_exits_at_once_without_waiting_for_other_processes(start, place):
-    """A helper that ignores SIGTERM is no reason to stay."""
+    """A helper that ignores SIGTERM does not delay the exit."""
     script = "(trap '' TERM; echo $BASHPID started; exec sleep 60) & read line; exit 3"
     started = start("bash", "-c", script, place=place, stdin=subprocess.PIPE)
     helper = int(started.expect(rb"(\d+) started")[1])

@@ -1,5 +1,5 @@
-"""Contract, section 4.3 to 4.6: what is left when COMMAND has ended. And --delay,
-and whom --all and --grace reach."""
+"""Contract, section 4.3 to 4.6: the remaining processes after COMMAND's exit. Also
+--delay, and the targets of --all and --grace."""
 
 import contextlib
 import ctypes
@@ -18,7 +18,7 @@ from conftest import (NAMESPACE, WITHOUT_CAP_KILL, children, duration, end_tree,
 
 pytestmark = pytest.mark.slow
 
-# How COMMAND, a bash, starts the helper that "$@" is.
+# How COMMAND, a bash, starts the helper "$@".
 KINDS = {"child": '"$@" &', "job": 'set -m; "$@" &', "daemon": 'setsid "$@" &',
          "orphan": '(setsid "$@" &);'}
 GRACE_AND_WAIT_ALL = pytest.mark.parametrize(
@@ -28,7 +28,7 @@ CLEANER = ["sh", "-c", "trap 'sleep 1 && echo cleaned; exit' TERM; echo ready; "
 
 
 EXPIRED = b"[dumb-init] --grace expired: sending SIGKILL to all processes\n"
-# Where few PIDs can be had they come again soon.
+# With few PIDs each is reused soon.
 few_pids = pytest.mark.skipif(
     tuple(map(int, os.uname().release.split(".")[:2])) < (6, 14),
     reason="NOT TESTED: needs a pid_max for each PID namespace, Linux 6.14")
@@ -36,13 +36,13 @@ few_pids = pytest.mark.skipif(
 
 @pytest.fixture(params=KINDS)
 def kind(request):
-    """Where the helper lives: in COMMAND's group, or not even in its session."""
+    """Where the helper runs: in COMMAND's group, not in it, or not in its session."""
     return KINDS[request.param]
 
 
 @pytest.fixture
 def start_with_helper(start):
-    """Lets COMMAND start a helper that says "ready", and then wait for a line."""
+    """Starts a COMMAND that starts a helper, which prints "ready", and reads a line."""
     def start_with_helper(kind, helper, *options, place="ordinary", last="exit 3",
                           **others):
         others = {"stdin": subprocess.PIPE} | others
@@ -54,26 +54,26 @@ def start_with_helper(start):
 
 
 def end_command(started):
-    """Lets COMMAND end, at what it returns or later, in seconds."""
+    """Lets COMMAND exit. Returns the time before that, in seconds."""
     now = time.monotonic()
     started.popen.stdin.close()
     return now
 
 
 def ended_at(started):
-    """Waits for our end and returns when it was."""
+    """Waits for the exit of the init. Returns the time."""
     started.status()
     return time.monotonic()
 
 
 def assert_ended_after(seconds, started, begun):
-    """Not before, and then soon: nothing else could make us wait."""
+    """The init exits then: not earlier, and little later."""
     took = ended_at(started) - begun
     assert seconds <= took < seconds + scaled(10)
 
 
 def name_of(pid):
-    """Name of a process that lives; None of a zombie."""
+    """The name of a running process; None for a zombie."""
     try:
         return status_field(pid, "Name") if state(pid) not in "ZX" else None
     except OSError:
@@ -93,7 +93,7 @@ def test_clean_up_of_a_second_finishes_under_grace(start_with_helper, kind, plac
     assert started.status() == 3
 
 
-# Says when it ends, a moment after its SIGTERM.
+# Prints the time of its exit, which is a moment after its SIGTERM.
 LAST = ["python3", "-ISc", """if True:
     import signal, time
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -104,7 +104,7 @@ LAST = ["python3", "-ISc", """if True:
 
 
 def still_late(seconds):
-    """The machine may be late, but not each time: eight on an idle one."""
+    """Whether to try again: a busy machine may be late, but not each time."""
     return len(seconds) < scaled(8) and min(seconds, default=1) >= 0.05
 
 
@@ -155,8 +155,8 @@ PTRACE_SEIZE = 0x4206
 @pytest.mark.parametrize("options", [["-t"], ["-W", "-k"]], ids=["grace", "kill-after"])
 def test_process_that_survives_sigkill_delays_the_exit_by_a_second_at_most(
         start_with_helper, helper, options):
-    """The test traces it, and so is the first to hear of its end: until it takes
-    notice nobody else can collect it."""
+    """The test traces the process, so that no other process can reap it before the
+    test does."""
     libc = ctypes.CDLL(None, use_errno=True)
     started = start_with_helper(KINDS["daemon"], [helper("reporter")], *options,
                                 duration(200))
@@ -185,7 +185,7 @@ def test_stopped_process_handles_sigterm(start_with_helper, kind, place):
     stop = "trap 'echo handled; exit' TERM; echo ready; kill -STOP $$; " \
            "while :; do sleep 0.05; done"
     started = start_with_helper(kind, ["sh", "-c", stop], "-t", "60", place=place)
-    # Once it is: a shell that is about to stop itself notices no SIGTERM.
+    # Wait for the stop: a shell that is about to stop itself does not handle SIGTERM.
     wait_until(lambda: "T" in [state(each.pid) for each in psutil.Process(
         started.pid).children(recursive=True)], "the process to stop")
     end_command(started)
@@ -239,7 +239,7 @@ def test_exits_and_signals_are_handled_while_dumb_init_waits(
 
 def test_ctrl_c_in_the_grace_period_reaches_remaining_processes(
         start, helper, mode, place):
-    """Of a terminal of our own, which COMMAND's session had or not."""
+    """dumb-init has a terminal; COMMAND's session may have acquired it."""
     started = start(*mode, "-t", "60", "sh", "-c",
                     'setsid "$0" & read line; exit 3', helper("reporter"),
                     terminal=True, place=place)
@@ -260,7 +260,7 @@ BOMB = 300
 @pytest.mark.parametrize("options, status", [
     (["-t", "0.3"], 3), (["-k", "0.3"], 137)], ids=["grace", "kill-after"])
 def test_fork_bomb_is_killed_completely(start, helper, place, options, status):
-    """nothing_left_behind sees to the rest."""
+    """The fixture nothing_left_behind checks the rest."""
     end = "exit 3" if status == 3 else "sleep 60"
     trap = "" if status == 3 else "trap '' TERM; "
     started = start(*options, "bash", "-c", f'{trap}"$0" {BOMB} & read line; {end}',
@@ -276,7 +276,7 @@ def test_fork_bomb_is_killed_completely(start, helper, place, options, status):
     def bombs():
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
                 if name_of(pid) == "bomb"]
-    if status == 137:  # we end with COMMAND, while others may still be dying
+    if status == 137:  # dumb-init exits with COMMAND; others may still be exiting
         wait_until(lambda: not bombs(), "all bombs to exit")
     assert not bombs()
 
@@ -288,7 +288,7 @@ def test_fork_bomb_is_killed_completely(start, helper, place, options, status):
     ids=[*KINDS, "SIGINT", "SIGQUIT", "rewritten"])
 def test_kill_after_kills_all_processes_after_a_stop_request(
         start_with_helper, helper, place, how, options, signum):
-    """COMMAND ignores what it gets, and so does its helper."""
+    """COMMAND and its helper ignore the signals."""
     started = start_with_helper(
         "trap '' TERM INT QUIT; " + how, [helper("reporter")], "-k", "0.4", *options,
         place=place, last="while :; do read line; done", stderr=subprocess.PIPE)
@@ -316,7 +316,7 @@ def test_more_signals_do_not_postpone_kill_after(start, helper, place):
     started.expect("ready")
     limit = time.monotonic() + patience()
     started.send(signal.SIGTERM)
-    # One more for each that arrives, until nobody is there to say so.
+    # One more SIGINT for each that arrives, until COMMAND is killed.
     while started.output.expect([rb"\d+ [^\n]*\n", pexpect.EOF]) == 0:
         assert time.monotonic() < limit, \
             "expected the exit of the init, got none"
@@ -346,7 +346,7 @@ def test_kill_after_ends_a_longer_grace_period(start_with_helper, helper, place)
     started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-t", "60",
                                 "-k", "0.4", place=place)
     begun = time.monotonic()
-    started.send(signal.SIGTERM)  # COMMAND dies of it
+    started.send(signal.SIGTERM)  # kills COMMAND
     assert_ended_after(0.4, started, begun)
     assert started.status() == 143
 
@@ -358,7 +358,7 @@ def test_wait_all_waits_for_a_command_that_goes_to_the_background(start, helper,
                     helper("reporter"), place=place)
     started.expect("ready")
     daemon = wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's exit")
-    # Nothing came before, of ourselves or when COMMAND ended.
+    # No signal came earlier, neither on its own nor at COMMAND's exit.
     started.send(signal.SIGHUP)
     started.expect_signals(signal.SIGHUP)
     os.kill(daemon, signal.SIGKILL)
@@ -385,7 +385,7 @@ def test_wait_all_sleeps_while_nothing_happens(start_with_helper, helper, place)
 
 @GRACE_AND_WAIT_ALL
 def test_pid_1_waits_for_a_process_that_entered_its_namespace(start, options):
-    """As with docker exec. Nobody tells PID 1 of its end."""
+    """As with docker exec. Its exit raises no SIGCHLD for PID 1."""
     started = start(*options, "sh", "-c", "echo ready; read line; exit 3",
                     place="pid1", stdin=subprocess.PIPE)
     started.expect("ready")
@@ -401,14 +401,14 @@ def test_pid_1_waits_for_a_process_that_entered_its_namespace(start, options):
         word, end = visitor.stdout.readline().split()
         assert word == "end"
         assert visitor.wait(patience()) == 0
-    # It is looked for every 20 ms.
+    # dumb-init polls every 20 ms.
     assert ended_at(started) - float(end) < scaled(1)
     assert started.status() == 3
 
 
 def test_pid_1_does_not_exit_while_it_cannot_check_for_remaining_processes(
         start, tmp_path):
-    """Made up: seccomp(2) may forbid it."""
+    """strace makes kill(2) fail, as seccomp(2) may."""
     started = start("-W", "sh", "-c", "echo ready; read line; exit 3", place="pid1",
                     stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     started.expect("ready")
@@ -438,8 +438,8 @@ def test_pid_1_does_not_exit_while_it_cannot_check_for_remaining_processes(
 
 
 def test_pid_1_exits_though_a_process_from_outside_cannot_be_killed(start, another):
-    """One of another user, whom we may not signal, and kill(2) of -1 does not tell. The
-    kernel ends it when we end."""
+    """A process of another user, which dumb-init may not signal; kill(-1) does not
+    report that. The kernel kills it when PID 1 exits."""
     started = start("-t", "0.1", "sh", "-c", "echo ready; read line; exit 3",
                     place="pid1", stdin=subprocess.PIPE, stderr=subprocess.PIPE,
                     before=WITHOUT_CAP_KILL)
@@ -477,9 +477,9 @@ def test_dumb_init_exits_though_a_remaining_process_cannot_be_killed(
 
 @few_pids
 def test_orphan_that_reuses_the_pid_of_command_is_an_orphan(start):
-    """PIDs begin anew at 300, so those below are used up first. An orphan takes two
-    of them, and every third time one more goes by, lest COMMAND's is left out. The
-    PID of a session's leader would not come again as long as the session lives."""
+    """PIDs start again at 300, so those below are used up first. An orphan takes two
+    PIDs, and every third time one more is skipped, so that COMMAND's PID comes up. The
+    PID of a session leader would not be reused while the session exists."""
     orphans = "read line; for i in $(seq 100); do (sh -c 'exit 9' &); " \
               "[ $((i % 3)) != 0 ] || (:); done"
     started = start("-c", "-W", "sh", "-c",
@@ -499,7 +499,7 @@ def test_delayed_signal_is_forwarded_after_the_delay(start, helper, mode, place)
     started.expect("ready")
     begun = time.monotonic()
     started.send(signal.SIGTERM, signal.SIGINT)
-    # Others are not held up.
+    # Other signals are not delayed.
     started.expect_signals(signal.SIGINT, signal.SIGTERM)
     assert time.monotonic() - begun >= 0.3
 
@@ -551,12 +551,12 @@ def test_delayed_signal_keeps_its_value_in_single_child_mode(start, helper):
 
 
 def failing(call, error):
-    """A kernel that does not have a system call, or a file that it looks for."""
+    """strace makes a system call fail, as on a kernel without it."""
     return ["strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
             "-e", f"inject={call}:error={error}"]
 
 
-# Then the files that we read have the number 0.
+# With stdin closed, the files that dumb-init reads have the number 0.
 CLOSED = ["sh", "-c", 'exec "$@" <&-', "sh"]
 
 
@@ -567,7 +567,7 @@ CLOSED = ["sh", "-c", 'exec "$@" <&-', "sh"]
     ids=["this kernel", "without children files", "without pidfds"])
 def test_all_sends_a_signal_to_every_descendant_once(
         start, helper, tmp_path, kernel, stdin):
-    """COMMAND, its child, and a daemon's; not as PID 1, where the kernel does it."""
+    """COMMAND, its child, a daemon and its child. As PID 1 one kill(-1) does it."""
     with open(tmp_path / "err", "wb") as err:
         started = start("-a", "bash", "-c", '"$0" & (setsid bash -c \'"$0" & '
                         'exec "$0"\' "$0" &); exec "$0"', helper("reporter"),
@@ -588,8 +588,8 @@ def test_all_sends_a_signal_to_every_descendant_once(
 
 @pytest.fixture
 def calls_for_a_signal(start, helper, tmp_path):
-    """calls_for_a_signal(NAMES, BEFORE...): of these calls, those that we make to pass
-    one on to a COMMAND alone, a line each."""
+    """calls_for_a_signal(NAMES, BEFORE...): the calls among NAMES that dumb-init makes
+    to forward a signal to COMMAND as the only descendant, a line each."""
     def calls_for_a_signal(names, *before):
         trace = tmp_path / "trace"
         started = start("-a", helper("reporter"), before=[
@@ -607,19 +607,20 @@ def calls_for_a_signal(start, helper, tmp_path):
 
 @pytest.mark.parametrize("stdin", [[], CLOSED], ids=["open", "closed"])
 def test_all_sends_signals_through_pidfds(calls_for_a_signal, stdin):
-    """Which another may have by then, kill(2)."""
+    """The PID may belong to another process by then, kill(2)."""
     calls = calls_for_a_signal("kill,pidfd_send_signal", *stdin)
     assert [line.partition("(")[0] for line in calls if "SIGUSR1" in line] == \
         ["pidfd_send_signal"]
 
 
 def test_search_for_descendants_ends_when_it_finds_no_new_process(calls_for_a_signal):
-    """Our threads, COMMAND's, and ours again; each time to the end of the list."""
+    """The threads of dumb-init, of COMMAND, and of dumb-init again; each list is read
+    to its end."""
     assert len(calls_for_a_signal("getdents64")) == 6
 
 
 def test_memory_does_not_grow_with_signals_to_all(start, helper):
-    """Whom they reach is in memory that is given back."""
+    """The list of targets is freed."""
     started = start("-a", helper("reporter"))
     started.expect("ready")
 
@@ -635,7 +636,7 @@ def test_memory_does_not_grow_with_signals_to_all(start, helper):
 
 
 def test_exit_of_one_target_does_not_keep_the_signal_from_the_others(start, helper):
-    """Made up: COMMAND or its child is said to have ended."""
+    """strace makes the first pidfd_send_signal fail with ESRCH."""
     started = start("-a", "sh", "-c", '"$0" & exec "$0"', helper("reporter"),
                     before=[*failing("pidfd_send_signal", "ESRCH:when=1"), *CLOSED])
     for _ in range(2):
@@ -646,7 +647,7 @@ def test_exit_of_one_target_does_not_keep_the_signal_from_the_others(start, help
 
 
 def test_remaining_process_gets_signals_where_proc_lists_no_children(start, helper):
-    """Then there is no COMMAND either, to begin with."""
+    """COMMAND is not listed either."""
     started = start("-W", "sh", "-c", '(setsid "$0" &); read line', helper("reporter"),
                     stdin=subprocess.PIPE,
                     before=failing("?access,?faccessat,?faccessat2", "ENOENT"))
@@ -658,7 +659,7 @@ def test_remaining_process_gets_signals_where_proc_lists_no_children(start, help
     started.expect_signals(signal.SIGUSR1)
 
 
-# A /proc that is another PID namespace's: there our child is who is not ours here.
+# A /proc of another PID namespace, in which the bystander is a child of dumb-init.
 FAKE_PROC = """
     fake=$1 bystander=$2
     shift 2
@@ -673,7 +674,7 @@ FAKE_PROC = """
 
 @pytest.fixture
 def bystander(helper):
-    """A reporter that is none of ours."""
+    """A reporter that is not a descendant of dumb-init."""
     with subprocess.Popen([helper("reporter")], stdout=subprocess.PIPE,
                           text=True) as process:
         assert process.stdout.readline().startswith("ready")
@@ -690,13 +691,13 @@ def test_proc_of_another_pid_namespace_is_not_searched(
     started.expect("ready")
     started.send(signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
-    assert b"No such file" in started.popen.stderr.readline()  # we have looked
+    assert b"No such file" in started.popen.stderr.readline()  # the search has ended
     bystander.send_signal(signal.SIGUSR2)
     assert bystander.stdout.readline().startswith(f"{signal.SIGUSR2:d} ")
 
 
 def test_all_reaches_each_of_200_processes(start):
-    """Whatever its PID is: more in a row than a word of our sets has bits."""
+    """More PIDs in a row than a word of dumb-init's set of PIDs has bits."""
     started = start("-a", "bash", "-c", "trap : TERM; for i in {1..200}; do sleep 60 & "
                     "done; echo ready; wait; wait; echo over; read")
     started.expect("ready")
@@ -705,7 +706,7 @@ def test_all_reaches_each_of_200_processes(start):
 
 
 def test_pid_1_above_dumb_init_gets_no_signal(start, helper):
-    """Where it is another, and COMMAND has ended."""
+    """PID 1 is another program, and COMMAND has exited."""
     pid_1 = "trap 'echo hit' USR1; exec 3<&0; \"$@\" <&3 & wait; wait; wait; wait"
     started = start("-W", "sh", "-c", '(setsid "$0" &); read line; exit 3',
                     helper("reporter"), stdin=subprocess.PIPE,
@@ -725,7 +726,7 @@ def test_pid_1_above_dumb_init_gets_no_signal(start, helper):
 
 
 def slow(call, trace="/dev/null"):
-    """A machine that has other things to do, before each such system call."""
+    """strace delays each such system call, as a busy machine does."""
     return ["strace", "-qq", "-o", str(trace), "-e", f"trace={call}",
             "-e", f"inject={call}:delay_enter=8000"]
 
@@ -738,13 +739,13 @@ def test_chain_of_processes_is_reached_to_its_end(start_with_helper, helper, pla
 
 
 def test_child_born_during_the_search_gets_the_signal(start, helper):
-    """The children are listed right behind the signal to their parent."""
+    """dumb-init lists the children right after it has signalled their parent."""
     started = start("-a", helper("family"), "brood", before=slow("pidfd_send_signal"))
     started.expect("ready")
     init, = children(started.pid)
     os.kill(init, signal.SIGUSR1)
     count = int(started.expect(rb"(\d+) children\r?\n")[1])
-    # But for one whose birth the kernel was in the middle of.
+    # Except one child that the kernel was just creating.
     for _ in range(count - 1 - started.output.before.count(b"got")):
         started.expect("got")
 
@@ -763,7 +764,7 @@ def test_processes_that_restart_each_other_are_stopped_before_they_are_killed(
                                 "-t", "0.1", before=slow("pidfd_send_signal", trace))
     end_command(started)
     assert started.status() == 3
-    # Of two, one may have started a third while it was being stopped, and so on.
+    # A process may have started another while it was being stopped.
     assert trace.read_text().count("SIGKILL") < 20
 
 
@@ -774,14 +775,14 @@ def test_command_gets_the_signal_without_proc(start, helper):
     started.expect("ready")
     started.send(signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
-    # Ours, as AddressSanitizer has something to say without /proc, too.
+    # AddressSanitizer prints lines without /proc, too.
     assert next(line for line in started.popen.stderr if b"dumb-init" in line) == \
         b"[dumb-init] cannot send SIGUSR1 to all processes: " \
         b"No such file or directory\n"
 
 
 def leave_no_memory(started):
-    """So far it has what it needs: nothing is allocated while COMMAND runs."""
+    """From now on no allocation succeeds. While COMMAND runs, dumb-init makes none."""
     resource.prlimit(started.pid, resource.RLIMIT_AS, (1, 1))
 
 
@@ -798,7 +799,7 @@ def test_command_gets_the_signal_without_memory(start, helper):
 
 @pytest.mark.usefixtures("unsanitized")
 def test_group_of_dumb_init_gets_no_signal_without_memory(start, helper, tmp_path):
-    """When COMMAND has ended: we are in that group, and would hear of it."""
+    """After COMMAND's exit. dumb-init is in that group and would get it itself."""
     with open(tmp_path / "err", "wb") as err:
         started = start("-W", "sh", "-c", '(setsid "$0" &); read line; exit 3',
                         helper("reporter"), stdin=subprocess.PIPE, stderr=err,
@@ -831,8 +832,8 @@ def test_wait_all_waits_without_memory(start_with_helper, helper):
 
 @few_pids
 def test_process_that_reuses_a_pid_gets_no_signal(start, helper, tmp_path):
-    """PIDs come again at once where there are few; and we are slow (strace) between
-    the listing of a process and the next look at it."""
+    """With few PIDs each is reused at once. strace delays dumb-init between the listing
+    of a process and its next access."""
     strangers = tmp_path / "strangers"
     started = start("-a", helper("churn"), "2", around=[
         *NAMESPACE, "sh", "-c",

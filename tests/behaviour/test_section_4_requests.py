@@ -46,7 +46,7 @@ def test_kill_after_begins_with_a_stop_request(start, helper, place, options, si
     (["-k", "RTMIN+3:50ms"], [signal.SIGTERM, RTMIN_3 + 1], RTMIN_3)], ids=str)
 def test_kill_after_does_not_begin_with_other_signals(start, helper, place, options,
                                                       others, request_):
-    """Without a deadline dumb-init waits for ever."""
+    """Without a deadline dumb-init waits without a timeout."""
     started = start(*options, helper("reporter"), place=place)
     started.expect("ready")
     for signum in others:
@@ -168,7 +168,7 @@ WITHOUT_NEWEST = ["unshare", "--mount", "sh", "-c",
 
 def test_grace_sends_no_second_sigterm_where_the_newest_pid_is_hidden(
         start, helper, tmp_path, place):
-    """Then the times of the starts tell: in ticks, so that a late one may count."""
+    """Then the start times decide, in ticks, so that a late start may count."""
     assert heard_under_grace(start, helper, tmp_path, [], "TERM", TERM, place=place,
                              before=WITHOUT_NEWEST)[:2] == [ONCE] * 2
 
@@ -262,7 +262,7 @@ def test_grace_checks_10000_processes_in_100_ms_of_cpu_time(start, helper):
     started = start("-t", "60", "/usr/bin/python3", "-ISc", CROWD, helper("gate"),
                     helper("reporter"), str(MANY), place="pid1", stdin=subprocess.PIPE)
     if started.expect("made|refused")[0] == b"refused":
-        os.kill(started.pid, signal.SIGKILL)  # or nobody else could start any
+        os.kill(started.pid, signal.SIGKILL)  # or no other process could start one
         pytest.skip(f"NOT TESTED: needs {MANY} processes; fork(2) says EAGAIN")
     started.expect("ready")
     before = cpu_ms(started.pid)
@@ -295,7 +295,7 @@ exec "$@"
 @pytest.mark.usefixtures("unsanitized")
 @pytest.mark.parametrize("options", [["-t", "60"], ["-W"]], ids=["grace", "wait-all"])
 def test_pid_1_does_not_wait_for_kernel_threads(start, helper, tmp_path, options):
-    """A process from outside stands for them: kill(2) reaches it, as it does them."""
+    """A process from outside stands in for kernel threads: kill(2) reaches both."""
     fake = tmp_path / "proc"
     started = start(*options, "sh", "-c", "echo ready; read line; exit 3",
                     place="pid1", stdin=subprocess.PIPE,
@@ -317,7 +317,7 @@ def test_pid_1_does_not_wait_for_kernel_threads(start, helper, tmp_path, options
 # Descendants that cannot be looked at
 
 CANNOT = re.compile(r"\[dumb-init\] cannot send (SIG\w+) to all processes: .*\n")
-# Another user's processes are hidden from who has no CAP_SYS_PTRACE, proc(5).
+# Another user's processes are hidden without CAP_SYS_PTRACE, proc(5).
 HIDING = ["unshare", "--mount", "sh", "-c",
           'mount -t proc -o hidepid=2,gid=54321 proc /proc && exec "$@"', "sh",
           "setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace"]

@@ -1,5 +1,5 @@
 """Contract, section 4: the status is the one that wait returns, a stop of a traced
-process is no exit, and a comment on a death is true."""
+process is not an exit, and an explanation of a kill is true."""
 
 import os
 import pathlib
@@ -36,7 +36,7 @@ def log(tmp_path):
 
 
 def stderr_of(started):
-    """All that is there once the init has exited; others may hold it open."""
+    """The output once the init has exited; other processes may hold stderr open."""
     os.set_blocking(started.popen.stderr.fileno(), False)
     return (started.popen.stderr.read() or b"").decode()
 
@@ -101,7 +101,7 @@ def test_exit_of_the_first_thread_is_not_an_exit_of_command(start, helper, mode,
 
 
 def test_core_dump_of_another_thread_is_printed(run, helper, tmp_path):
-    """It is, where the kernel says so of the same program without an init."""
+    """Only where the kernel reports a core of the same program without an init."""
     command = ["sh", "-c", 'ulimit -S -c "$(ulimit -H -c)"; exec "$@"', "sh",
                helper("thread_end"), "segv"]
     core = dumps_core(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
@@ -139,8 +139,8 @@ def test_traced_command_gets_its_signals_and_continues(start, helper, mode, plac
 
 
 def test_trace_stop_during_the_check_for_a_job_stop_does_not_hang(start, helper):
-    """Made up: group mode, in which the second waitid(2) looks for a job stop, and a
-    first one that takes its time."""
+    """In group mode the second waitid(2) checks for a job stop. strace delays the
+    first."""
     started = start("-g", helper("traced"), "signals", stdin=subprocess.PIPE, before=[
         "strace", "-qq", "-o", "/dev/null", "-e", "trace=waitid",
         "-e", "inject=waitid:delay_exit=500000"])
@@ -253,7 +253,7 @@ def test_exit_of_a_traced_first_thread_is_not_an_exit_of_command(
 @pytest.mark.parametrize("how", ["thread", "thread-signal"])
 def test_traced_thread_is_reaped_and_is_not_an_exit_of_command(
         start, helper, mode, place, how):
-    """Its join ends while it is a zombie still, which a tracer must reap."""
+    """pthread_join returns while the thread is a zombie, which its tracer must reap."""
     started = start_traced(start, helper, *mode, place=place, how=how)
     command = started.command
     wait_until(lambda: len(os.listdir(f"/proc/{command}/task")) == 1,
@@ -420,7 +420,7 @@ def test_end_of_a_pipeline_is_not_explained(run, mode):
 @pytest.mark.usefixtures("unsanitized")
 @pytest.mark.parametrize("options", [["-a", "-t", "50ms"], ["-t", "50ms"]], ids=str)
 def test_no_line_claims_that_a_process_survived_sigkill_without_proc(start, options):
-    """None was sent, as none could be found."""
+    """No SIGKILL was sent, as no process could be found."""
     started = start(*options, "sh", "-c", "sleep 60 & echo $! ready; read line; exit 3",
                     before=NO_PROC, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     left = int(started.expect(rb"(\d+) ready")[1])

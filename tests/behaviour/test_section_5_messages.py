@@ -1,4 +1,4 @@
-"""Contract, section 5, first point: what we say."""
+"""Contract, section 5, first point: the messages."""
 
 import os
 import pathlib
@@ -17,7 +17,7 @@ def lines_of(started):
 
 
 def us():
-    """How the tests are named as a sender, in their PID namespace."""
+    """The name of the tests as a sender, in their PID namespace."""
     name = pathlib.Path("/proc/self/comm").read_text().strip()
     return f"{name} (PID {os.getpid()}, UID {os.getuid()})"
 
@@ -79,7 +79,7 @@ def test_verbose_prints_a_delayed_signal(start, helper, mode, delay):
     started.expect("ready")
     command = started.command
     started.send(signal.SIGTERM)
-    if delay == "1h":  # a second one cuts that short
+    if delay == "1h":  # a second one ends the delay
         wait_until(lambda: int(status_field(started.pid, "ShdPnd"), 16) == 0,
                    "the init to take the signal")
         started.send(signal.SIGTERM)
@@ -218,7 +218,7 @@ def test_a_long_name_does_not_make_a_long_line(run):
 
 
 def test_full_stderr_does_not_stop_dumb_init(start, helper, mode, place):
-    """A full pipe: write(2) would wait, and PID 1 with it."""
+    """A full pipe: a blocking write(2) would stop PID 1."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     with pytest.raises(BlockingIOError):
@@ -234,9 +234,9 @@ def test_full_stderr_does_not_stop_dumb_init(start, helper, mode, place):
     os.close(reading)
 
 
-def gets_only_what_we_send(started, signum):
-    """COMMAND does, while we cannot say a line of each signal; signum, which
-    such a line raises, among them."""
+def gets_only_signals_of_the_test(started, signum):
+    """COMMAND gets only the signals of the test, while dumb-init fails to print a line
+    for each. signum is the signal that such a write raises."""
     started.expect("ready")
     for each in (signal.SIGUSR1, signal.SIGUSR1, signum, signal.SIGUSR1):
         started.send(each)
@@ -248,7 +248,7 @@ def test_stderr_without_a_reader_sends_command_no_sigpipe(start, helper, mode):
     started = start("-v", *mode, helper("reporter"), stderr=writing)
     os.close(writing)
     os.close(reading)
-    gets_only_what_we_send(started, signal.SIGPIPE)
+    gets_only_signals_of_the_test(started, signal.SIGPIPE)
 
 
 def test_stderr_at_its_size_limit_sends_command_no_sigxfsz(
@@ -256,7 +256,7 @@ def test_stderr_at_its_size_limit_sends_command_no_sigxfsz(
     with open(tmp_path / "said", "w", encoding="ascii") as said:
         started = start("-v", *mode, helper("reporter"), stderr=said,
                         before=["prlimit", "--fsize=0"])
-    gets_only_what_we_send(started, signal.SIGXFSZ)
+    gets_only_signals_of_the_test(started, signal.SIGXFSZ)
 
 
 def test_dumb_init_prints_nothing_to_stdout(run, mode):

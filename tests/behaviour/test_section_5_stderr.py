@@ -17,7 +17,7 @@ import pytest
 
 from conftest import (NAMESPACE, children, patience, scaled, state, wait_until,
                       waits_for_good)
-from test_section_5_messages import gets_only_what_we_send
+from test_section_5_messages import gets_only_signals_of_the_test
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +27,9 @@ WITHOUT_PROC = ["unshare", "--mount", "sh", "-c",
 
 @pytest.fixture(params=["same user", "another user", "without /proc"])
 def user(request):
-    """Runs what follows as the user that has opened stderr; or as another, which may
-    not open it again through /proc/self/fd/2; or where that does not exist."""
+    """The words before a command that run it as the user that has opened stderr; as
+    another user, which may not open it again through /proc/self/fd/2; or without that
+    file."""
     if request.param == "another user":
         return request.getfixturevalue("another")
     if request.param == "without /proc":
@@ -41,8 +42,8 @@ def user(request):
 
 
 class Stderr:
-    """One kind of it: `given` is the file that dumb-init gets, `other` the one from
-    which its lines are read."""
+    """A kind of stderr: `given` is the file that dumb-init gets, `other` the file from
+    which the test reads its lines."""
 
     def __init__(self, kind, directory):
         self.kind = kind
@@ -65,11 +66,11 @@ class Stderr:
         self.flags = self.flags_now()
 
     def flags_now(self):
-        """Of the open file description that dumb-init shares with the test."""
+        """The flags of the open file that dumb-init shares with the test."""
         return fcntl.fcntl(self.given, fcntl.F_GETFL)
 
     def fill(self):
-        """Until there is not room for a byte."""
+        """Writes until there is no room for a byte."""
         if self.kind.endswith("socket"):
             with socket.socket(fileno=os.dup(self.given)) as given:
                 fill(lambda text: given.send(text, socket.MSG_DONTWAIT))
@@ -80,7 +81,7 @@ class Stderr:
         os.close(own)
 
     def drain(self):
-        """Reads all that is there."""
+        """Reads the available output."""
         if self.kind == "held terminal":
             termios.tcflow(self.given, termios.TCOON)
         text = b""
@@ -156,7 +157,7 @@ def test_full_or_held_stderr_does_not_stop_dumb_init(start, helper, user, stderr
 @pytest.mark.parametrize("place", ["pid1", "ordinary"], indirect=True)
 def test_messages_that_fill_stderr_do_not_stop_dumb_init(start, helper, user, stderr,
                                                          place):
-    """It is full up to some pages, which they use up to the last byte."""
+    """Some pages are free, and the messages fill them to the last byte."""
     started = start_reporter(start, helper, user, stderr.given, place)
     stderr.fill()
     if stderr.kind != "held terminal":
@@ -207,7 +208,7 @@ def test_stderr_without_a_reader_sends_command_no_signal(start, helper, user, ki
     stderr = Stderr(kind, tmp_path)
     started = start("-v", helper("reporter"), before=user, stderr=stderr.given)
     stderr.close()
-    gets_only_what_we_send(started, signal.SIGPIPE)
+    gets_only_signals_of_the_test(started, signal.SIGPIPE)
 
 
 def test_orphans_are_reaped_though_stderr_is_stuck(start, user, stderr):
@@ -256,7 +257,7 @@ def apart():
 
 def test_pipe_that_fills_up_between_check_and_write_does_not_stop_dumb_init(
         start, helper, user, apart, tmp_path):
-    """Again and again a page of the full pipe is free, for a moment."""
+    """A page of the full pipe becomes free for a moment, repeatedly."""
     stderr = Stderr("pipe", tmp_path)
     started = start("-v", "-r", "USR1:0", "-r", "TERM:KILL", helper("reporter"),
                     before=user, stderr=stderr.given)
@@ -347,7 +348,7 @@ def test_closed_stderr_stays_closed_and_does_not_stop_dumb_init(
 @pytest.mark.parametrize("kind", ["FIFO", "terminal", "file"])
 def test_stderr_that_is_open_for_reading_only_gets_nothing(start, helper, user, kind,
                                                            tmp_path):
-    """Not through a description of dumb-init's own either."""
+    """Also not through a file description that dumb-init opens itself."""
     made = None if kind == "file" else Stderr(kind, tmp_path)
     path = tmp_path / "said" if kind == "file" else f"/proc/self/fd/{made.given}"
     if kind == "file":
@@ -457,7 +458,7 @@ def test_long_word_is_cut_off_between_characters(run, offset):
 
 
 def test_sender_is_named_only_where_proc_is_of_the_own_pid_namespace(run):
-    """Else the PID is another process's there."""
+    """In another /proc the PID belongs to another process."""
     if not os.path.exists("/proc/2/comm"):
         pytest.skip("NOT TESTED: needs a process with PID 2, for it to be mistaken")
     script = "kill -USR1 $PPID; exit 3"
@@ -512,7 +513,7 @@ LONG = 100_000
 
 
 def starts(run, helper, variables, command=None):
-    """With that environment and no other, and a stack of 128 KiB."""
+    """Runs the init with only these variables and a stack of 128 KiB."""
     command = command or [helper("thread_end"), "race"]
     return run(*command, env={"PATH": "/usr/bin:/bin"} | variables,
                before=SMALL_STACK)
@@ -574,7 +575,7 @@ CLOSED = "echo ready $PPID; kill -STOP $$; echo again; kill -STOP $$; exec sleep
 
 
 def test_closed_stdin_stays_closed_after_stops_in_a_script_on_a_terminal(start):
-    """The script leads the session: dumb-init is no job, and goes on."""
+    """The script leads the session: dumb-init is not a job and does not stop."""
     started = start("-g", "sh", "-c", CLOSED, terminal=True,
                     before=["sh", "-c", '"$@" <&-; echo ended', "sh"])
     ours = int(started.expect(rb"ready (\d+)\r?\n")[1])
@@ -592,7 +593,7 @@ def test_closed_stdin_stays_closed_after_stops_in_a_script_on_a_terminal(start):
 
 
 def test_closed_stdin_stays_closed_when_a_job_has_the_terminal_and_stops(shell):
-    """COMMAND has it from its SIGTTIN on."""
+    """COMMAND gets the terminal at its SIGTTIN."""
     shell.sendline("$INIT -g sh -c 'echo ready $PPID; read line </dev/tty; "
                    "echo got $line; exec sleep 60' <&-")
     shell.expect(r"ready (\d+)\r\n")

@@ -1,4 +1,4 @@
-"""Contract, section 5: why COMMAND did not start, and why it died."""
+"""Contract, section 5: why COMMAND did not start, and why it was killed."""
 
 import os
 import pathlib
@@ -29,12 +29,12 @@ NO_FORMAT = "Exec format error"
 
 @pytest.fixture
 def before(place):
-    """What runs an init that ends by itself, in each place."""
+    """The words before an init that exits by itself, in each place."""
     return NAMESPACE if place == "pid1" else []
 
 
 def said(*lines):
-    """What is on stderr when these are all the lines."""
+    """The text on stderr that consists of these lines."""
     return "".join(f"[dumb-init] {line}\n" for line in lines)
 
 
@@ -48,7 +48,7 @@ def program(path, content, mode=0o755):
 
 
 def run_both_ways(run, path, **options):
-    """The name and the result: by a whole path, and through PATH."""
+    """Yields name and result: of the absolute path, and of the name in PATH."""
     yield str(path), run(str(path), **options)
     search = os.environ | {"PATH": f"/nonsense:{path.parent}:{os.environ['PATH']}"}
     yield path.name, run(path.name, env=search, **options)
@@ -70,7 +70,7 @@ FOREIGN = [name for name in MACHINES
 
 
 def elf(machine, loader=None):
-    """The least that is a program for a machine, to who only looks at headers."""
+    """The smallest ELF file with the headers of a program for a machine."""
     number, size, order = MACHINES[machine]
     name = loader.encode() + b"\0" if loader else b""
     ident = b"\x7fELF" + bytes([size, 1 if order == "<" else 2, 1]) + bytes(9)
@@ -143,7 +143,7 @@ def test_hint_names_both_processors_of_a_real_program(
 
 def test_hint_names_both_processors_of_a_foreign_interpreter(
         run, nothing_emulated, tmp_path):
-    """And no shell runs the script, which is not for it."""
+    """No shell runs the script instead."""
     interpreter = program(tmp_path / "interpreter", elf(FOREIGN[0]))
     script = program(tmp_path / "script-7", f"#!{interpreter}\necho run by a shell\n")
     assert_not_run(run, script, NO_FORMAT, f"'{interpreter}' is built for {FOREIGN[0]}, "
@@ -163,7 +163,7 @@ def test_hint_names_the_missing_loader_of_another_c_library(run, mode, tmp_path)
 
 
 def assert_no_claim(result):
-    """Of a program that is broken: that it is, and no more."""
+    """The message says that the program cannot run, without a hint."""
     assert "hint" not in result.stderr and not result.stdout
     assert result.stderr.startswith("[dumb-init] ")
     assert result.returncode == 126
@@ -172,7 +172,7 @@ def assert_no_claim(result):
 @pytest.mark.parametrize("machine", [MACHINE, FOREIGN[0]], ids=["own", "foreign"])
 def test_truncated_header_gets_no_hint(run, nothing_emulated, tmp_path, machine):
     header = elf(machine, "/lib/ld-musl-nonsense.so.1")
-    # Behind the first 64 bytes the processor is known.
+    # After the first 64 bytes the processor is known.
     cuts = [*range(4, 64), *(range(64, len(header)) if machine == MACHINE else [])]
     for cut in cuts:
         path = program(tmp_path / "cut", header[:cut])
@@ -190,8 +190,8 @@ def test_truncated_real_program_gets_no_hint(run, tmp_path):
 
 @pytest.mark.parametrize("flip", [0x01, 0x80, 0xff])
 def test_corrupted_real_program_gets_no_hint(run, tmp_path, flip):
-    """Where it runs nonetheless, it does what it does. If it cannot find its
-    arguments, coreutils 9.5 complain of argv[0], in a line of their own, and abort."""
+    """The program may run nonetheless. If it cannot find its arguments, coreutils 9.5
+    print a line about argv[0] and abort."""
     content = pathlib.Path("/bin/true").read_bytes()
     offset, = struct.unpack_from("<Q", content, 32)
     # The header, and the first two program headers: PT_PHDR and PT_INTERP.
@@ -217,8 +217,8 @@ def test_damaged_program_is_never_run_by_a_shell(run, tmp_path, content):
 
 @pytest.fixture
 def noexec(tmp_path):
-    """Runs what follows where tmp_path/noexec is mounted noexec, with what is in
-    tmp_path/files."""
+    """The words before a command that run it where tmp_path/noexec is mounted noexec
+    and has the files of tmp_path/files."""
     (tmp_path / "noexec").mkdir()
     (tmp_path / "files").mkdir()
     script = 'mount -t tmpfs -o noexec tmpfs "$0" && cp -p "$0"/../files/* "$0" && ' \
@@ -298,7 +298,8 @@ def test_program_that_runs_gets_no_hint(run, mode, tmp_path):
     ("E2BIG", "Argument list too long"), ("ENOMEM", "Cannot allocate memory"),
     ("EPERM", "Operation not permitted")])
 def test_failure_not_caused_by_the_file_gets_no_hint(run, tmp_path, error, reason):
-    """Made up: arguments too many for COMMAND are too many for us."""
+    """strace injects the error: too many arguments for COMMAND are too many for
+    dumb-init."""
     script = str(program(tmp_path / "script-7", "#!/bin/sh\n"))
     for name in (os.path.realpath("/bin/sleep"), os.path.realpath(script)):
         result = run(name, "0", before=[
@@ -309,32 +310,32 @@ def test_failure_not_caused_by_the_file_gets_no_hint(run, tmp_path, error, reaso
 
 
 def test_script_without_an_interpreter_line_is_named_as_it_was_given(start, tmp_path):
-    """The shell gets the path at which PATH has it."""
+    """The messages have the name in PATH, though the shell gets its path."""
     program(tmp_path / "script-7", "echo ready\nexec sleep 60\n")
     started = start("-v", "script-7", stderr=subprocess.PIPE,
                     env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"})
     started.expect("ready")
-    wait_until(lambda: waits_for_good(started.pid), "the end of the start")
+    wait_until(lambda: waits_for_good(started.pid), "the init to be idle")
     started.send(signal.SIGTERM)
     assert started.status() == 143
     lines = started.popen.stderr.read().decode().splitlines()
     assert len(lines) == 5 and all(" script-7 " in line for line in lines)
 
 
-# COMMAND died
+# COMMAND was killed
 
 
 STOP_OR_NOTHING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU,
                    signal.SIGCONT, signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH}
 DEADLY = [number for number in range(1, 65) if number not in STOP_OR_NOTHING]
-# The kernel's: Python has the C library's.
+# The names of the kernel; Python has those of the C library.
 NAMES = {signal.SIGABRT: "SIGABRT", signal.SIGIO: "SIGIO", 16: "SIGSTKFLT",
          32: "SIG32", 33: "SIG33", 34: "SIGRTMIN", 64: "SIGRTMAX"}
 SIGKILL_UNEXPLAINED = (
     ": its cgroup recorded no OOM kill; the container's stop timeout may have expired")
 SIGKILL_UNKNOWN = ": out of memory, or the container's stop timeout expired"
 OOM_KILL = ": out of memory (its cgroup recorded an OOM kill)"
-# NAME (PID N); which that is has its own tests.
+# NAME (PID N); other tests check NAME and N.
 NAMED = re.compile(r"^\[dumb-init\] [^\n]*? \(PID \d+\) was killed", re.MULTILINE)
 
 
@@ -351,7 +352,7 @@ def suicide(signum, after=""):
 
 
 def dumps_core(command, **options):
-    """Whether the kernel says so, where no init is."""
+    """Whether the kernel reports a core without an init."""
     with subprocess.Popen(command, **options) as popen:
         info = os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOWAIT)
     return info.si_code == os.CLD_DUMPED
@@ -362,7 +363,7 @@ def without_core():
 
 
 def death(signum, core=False):
-    """The lines that may tell of it."""
+    """The lines that may explain the kill."""
     more = [SIGKILL_UNEXPLAINED, SIGKILL_UNKNOWN] if signum == signal.SIGKILL \
         else [""]
     core = " (core dumped)" if core else ""
@@ -371,12 +372,12 @@ def death(signum, core=False):
 
 
 def unnamed(stderr):
-    """With COMMAND for its name and PID."""
+    """The text with COMMAND in place of its name and PID."""
     return NAMED.sub("[dumb-init] COMMAND was killed", stderr)
 
 
 def test_command_killed_at_once_is_not_called_out_of_memory(run, before):
-    """It ends before we have looked what the cgroup has counted so far."""
+    """COMMAND exits before dumb-init has read the counts of the cgroup."""
     for _ in range(5):
         result = run(*suicide(signal.SIGKILL), before=before)
         assert unnamed(result.stderr) in [said(line) for line in death(signal.SIGKILL)]
@@ -389,10 +390,10 @@ def test_each_signal_that_kills_command_is_named_in_one_line(run, before, half):
         result = run(*suicide(signum), before=before, preexec_fn=without_core)
         if int(status_field("self", "SigIgn"), 16) >> (signum - 1) & 1 \
                 and signum in (32, 33):
-            # make(1) starts us so, and COMMAND survives them.
+            # make(1) starts the tests so, and COMMAND survives these signals.
             assert (result.stderr, result.returncode) == ("", 0)
             continue
-        # SIGPIPE is how a pipeline ends: not worth a line.
+        # SIGPIPE is the normal end of a pipeline: no line.
         expected = [""] if signum == signal.SIGPIPE else \
             [said(line) for line in death(signum, core)]
         assert unnamed(result.stderr) in expected, signum
@@ -400,7 +401,7 @@ def test_each_signal_that_kills_command_is_named_in_one_line(run, before, half):
 
 
 def test_dumped_core_is_printed(run, mode, tmp_path):
-    """COMMAND sets the limit: AddressSanitizer sets ours to 0."""
+    """COMMAND sets the limit, as AddressSanitizer sets that of dumb-init to 0."""
     for signum in (signal.SIGSEGV, signal.SIGABRT, signal.SIGTERM):
         script = f'ulimit -S -c "$(ulimit -H -c)"; kill -{int(signum)} $$'
         command = ["sh", "-c", script]
@@ -479,7 +480,7 @@ def test_kill_by_a_key_is_not_explained_where_stdin_is_not_the_terminal(start, p
 
 
 def test_kill_by_a_signal_pending_for_dumb_init_is_not_explained(start, mode):
-    """Which is behind SIGCHLD in the kernel's order, and so not passed on yet."""
+    """The kernel delivers it after SIGCHLD, so that it is not forwarded yet."""
     started = start(*mode, *SLEEPER, stderr=subprocess.PIPE)
     started.expect("ready")
     command = started.command
@@ -523,14 +524,14 @@ EATER = ["sh", "-c", 'echo 1000 >/proc/self/oom_score_adj; exec "$@"', "sh",
 
 
 def is_root_outside():
-    """Not of a user namespace only."""
+    """Whether this is root of the initial user namespace."""
     mapped = pathlib.Path("/proc/self/uid_map").read_text().split()
     return os.getuid() == 0 and mapped[1:] == ["0", "4294967295"]
 
 
 @pytest.fixture
 def cgroup():
-    """Runs what follows in a cgroup whose memory is limited."""
+    """The words before a command that run it in a cgroup with limited memory."""
     try:
         made = cgroups.make("memory", LIMIT)
     except OSError as error:
@@ -543,8 +544,8 @@ def cgroup():
 
 @pytest.fixture(params=["pid1", "ordinary", "container", "container, its own names"])
 def inside(request, cgroup):
-    """Runs what follows in that cgroup, in each place; in a container that cgroup
-    is all that is seen, and is called / or what it is called outside."""
+    """The words before a command that run it in that cgroup, in each place. A container
+    sees that cgroup alone, as / or under its name outside."""
     if not request.param.startswith("container"):
         return [*cgroup, *(NAMESPACE if request.param == "pid1" else [])]
     mounted = "/sys/fs/cgroup/memory"
@@ -595,8 +596,8 @@ NO_OOM_KILL = SIGKILL_UNEXPLAINED
     ids=range(9))
 def test_counts_of_cgroup_v2_are_read_as_the_kernel_writes_them(
         run, tmp_path, first, last, more):
-    """In files of ours, as a container sees them: they are there with any kernel.
-    COMMAND waits until dumb-init has read the first."""
+    """The test provides the files as a container sees them, so that any kernel will do.
+    COMMAND waits until dumb-init has read the first count."""
     (tmp_path / "memory.events").write_text(first)
     (tmp_path / "last").write_text(last)
     result = run("sh", "-c", AWAIT_INIT +
@@ -609,11 +610,12 @@ def test_counts_of_cgroup_v2_are_read_as_the_kernel_writes_them(
 
 
 def test_cause_of_a_kill_is_unknown_where_no_cgroup_is_mounted(run):
-    """A moment later, for dumb-init to have looked; without /proc it is not seen."""
+    """COMMAND waits a moment, until dumb-init has read the counts. Without /proc it
+    cannot see that."""
     result = run(*suicide(signal.SIGKILL, after="sleep 0.3; "), before=[
         "unshare", "--mount", "sh", "-c", "mount -t tmpfs none /sys/fs/cgroup && "
         'mount -t tmpfs none /proc && exec "$0" "$@"'])
-    # AddressSanitizer has something to say without /proc, too.
+    # AddressSanitizer prints lines without /proc, too.
     assert said("COMMAND was killed by SIGKILL, not sent by dumb-init" +
                 SIGKILL_UNKNOWN) in unnamed(result.stderr)
 
@@ -646,7 +648,7 @@ def test_termination_log_says_why_command_was_killed(run, mode, before, log):
 
 
 def test_termination_log_is_readable_by_all_and_writable_by_its_owner(run, log):
-    """If the umask lets them. Without a stdin its number is 0."""
+    """If the umask allows it. Without a stdin the file has the number 0."""
     result = run(f"--termination-log={log}", *suicide(signal.SIGUSR1),
                  before=["sh", "-c", 'umask 0; exec "$@" <&-', "sh"])
     assert log.read_text() == result.stderr
@@ -747,7 +749,8 @@ def fill(file):
 @pytest.mark.parametrize("kind", ["no reader", "full", "limit"])
 def test_unwritable_termination_log_stops_no_process_and_sends_no_signal(
         start, helper, mode, log, kind):
-    """COMMAND's end is that of its stdin; who is left sees what we pass on."""
+    """COMMAND exits at the end of stdin. The remaining process shows the forwarded
+    signals."""
     pipe = None
     if kind != "limit":
         os.mkfifo(log)
@@ -780,7 +783,7 @@ def test_unwritable_termination_log_stops_no_process_and_sends_no_signal(
 
 
 def test_verbose_names_the_program_of_a_sender(start, tmp_path):
-    """A name of our own, which is not python's."""
+    """A sender with an unusual name."""
     sender = tmp_path / "a (sender)"
     shutil.copy(shutil.which("bash"), sender)
     started = start("-v", *SLEEPER, stderr=subprocess.PIPE)

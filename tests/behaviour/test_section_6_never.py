@@ -1,5 +1,5 @@
-"""Contract, section 6: what never happens. The rest of the claims is with the
-sections that they come from; here is what grows, and what leaks."""
+"""Contract, section 6: failing system calls, leaks and growth. Other tests of this
+section are in the files of the sections that they belong to."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def test_no_setting_of_dumb_init_reaches_command(run, mode):
 
 
 def privileges(pid):
-    """What /proc/PID/status says of them."""
+    """The lines of /proc/PID/status about them."""
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         return [line for line in status if line.startswith((
             "Uid", "Gid", "Groups", "Cap", "NoNewPrivs", "Seccomp", "Specul"))]
@@ -46,7 +46,7 @@ def privileges(pid):
 
 def test_visible_privileges_of_dumb_init_are_those_it_was_started_with(
         start, helper, mode, place):
-    """It is how people learn what a container may do."""
+    """Users read there what a container may do."""
     started = start(*mode, helper("reporter"), place=place)
     started.expect("ready")
     started.send(signal.SIGUSR1)
@@ -55,9 +55,9 @@ def test_visible_privileges_of_dumb_init_are_those_it_was_started_with(
 
 
 def test_dumb_init_stays_open_to_debuggers_of_its_user(start, helper, mode):
-    """Dumpable, prctl(2): if not, our files in /proc are of group 0, proc(5)."""
+    """dumb-init stays dumpable, prctl(2): otherwise its files in /proc have group 0."""
     if not maps_other_users():
-        pytest.skip("NOT TESTED: needs a second GID, and this user namespace has but "
+        pytest.skip("NOT TESTED: needs a second GID, and this user namespace has "
                     "one; run the tests as root")
     started = start(*mode, helper("reporter"),
                     before=["setpriv", "--regid", "12345", "--clear-groups"])
@@ -68,7 +68,7 @@ def test_dumb_init_stays_open_to_debuggers_of_its_user(start, helper, mode):
 
 
 def pending(pid):
-    """Whether signals wait to be taken; not where there is no process."""
+    """Whether signals are pending; False if there is no process."""
     try:
         return int(status_field(pid, "ShdPnd"), 16) != 0
     except (FileNotFoundError, ProcessLookupError):
@@ -82,7 +82,7 @@ def pending(pid):
     ids=lambda text: text.partition("=")[0])
 def test_failing_system_call_does_not_make_dumb_init_exit(
         start, helper, mode, call, how):
-    """Made up: where COMMAND runs and only we are told so."""
+    """strace makes calls of dumb-init fail, not those of COMMAND."""
     started = start(*mode, helper("reporter"), stderr=subprocess.PIPE, before=[
         "strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
         "-e", f"inject={call}:{how}"])
@@ -100,21 +100,21 @@ def test_failing_system_call_does_not_make_dumb_init_exit(
 
 
 def failing(call, *options, when="1+", error="EPERM", trace="/dev/null"):
-    """Made up, too: for good, if it does not say when."""
+    """strace makes a call fail: each time, unless `when` says otherwise."""
     return ["strace", "-qq", *options, "-o", str(trace), "-e", f"trace={call}",
             "-e", f"inject={call}:error={error}:when={when}"]
 
 
 @pytest.mark.usefixtures("unsanitized")
 def test_children_are_reaped_where_wait4_fails(run, mode):
-    """Made up. No zombie is found again and again."""
+    """strace makes wait4(2) fail. dumb-init does not find the same zombie forever."""
     result = run(*mode, "-W", "sh", "-c", "(true &); exit 3", before=failing("wait4"))
     assert result.returncode == 3
 
 
 @pytest.mark.usefixtures("unsanitized")
 def test_all_reaches_command_where_pidfd_send_signal_fails(start, helper, mode):
-    """Made up: they can be opened and not used."""
+    """strace makes pidfd_send_signal(2) fail, but not pidfd_open(2)."""
     started = start(*mode, "-a", helper("reporter"),
                     before=failing("pidfd_send_signal"))
     started.expect("ready")
@@ -135,7 +135,7 @@ def test_messages_do_not_overwrite_a_file_where_lseek_fails(run, tmp_path):
 
 @pytest.mark.usefixtures("unsanitized")
 def test_signals_are_forwarded_where_the_queue_limit_is_unknown(start, helper, mode):
-    """We may not ask how much there is."""
+    """prlimit(2) fails, so that dumb-init cannot read the limit."""
     started = start(*mode, helper("reporter"), before=failing("prlimit64"))
     started.expect("ready")
     ours, = children(started.pid)
@@ -168,7 +168,7 @@ def test_dumb_init_does_not_spin_where_waiting_for_signals_fails(
 
 
 def test_grace_period_does_not_spin_where_waiting_for_signals_fails(start, tmp_path):
-    """Until time is up."""
+    """Until the grace period expires."""
     trace = tmp_path / "trace"
     started = start("-t", "0.5", "sh", "-c", "trap '' TERM; sleep 60 & exit 3",
                     before=failing("rt_sigtimedwait", trace=trace))
@@ -194,7 +194,7 @@ def test_failed_reaping_of_a_child_is_retried(start, mode, tmp_path):
 
 
 def test_wait_all_does_not_end_when_a_waitid_call_fails(start, mode, tmp_path):
-    """It fails some times, and then works again."""
+    """waitid fails several times, and then works again."""
     trace = tmp_path / "trace"
     started = start(*mode, "-W", "sh", "-c", "sleep 60 & echo ready; exec sleep 60",
                     before=failing("waitid", when="1..60", trace=trace))
@@ -239,8 +239,8 @@ def test_hangup_of_the_hand_off_is_discarded_though_a_call_fails(start, helper):
 @pytest.mark.parametrize("call", ["rt_sigprocmask", "rt_sigaction"])
 def test_command_does_not_start_if_a_setting_cannot_be_restored(
         run, helper, mode, call):
-    """Of the child it is the first call; of us, who were gate, it is not. SIGCHLD is
-    ignored, or there would be nothing to hand back."""
+    """The first such call of the child fails, none of dumb-init, which gate has already
+    made one before. SIGCHLD is ignored, so that there is a setting to restore."""
     result = run(*mode, "echo", "started", before=[
         *failing(call, "-f", when="1"), "bash", "-c",
         'trap "" CHLD; exec "$@" 3</dev/null', "bash", helper("gate"), "3"])
@@ -269,8 +269,8 @@ def test_kill_after_does_not_expire_without_a_clock(start, helper, mode):
 
 
 def test_flood_of_signals_does_not_hide_the_exit_of_command(start, mode):
-    """Made up: each signal that is forwarded is followed by the next. Its number is
-    below that of SIGCHLD, so that the kernel delivers it first."""
+    """strace raises another signal at each forwarded one. Its number is below that of
+    SIGCHLD, so that the kernel delivers it first."""
     started = start(*mode, "sh", "-c", "trap '' USR1; echo ready; read line; exit 3",
                     stdin=subprocess.PIPE, before=[
                         "strace", "-qq", "-o", "/dev/null", "-e", "trace=kill",
@@ -283,7 +283,7 @@ def test_flood_of_signals_does_not_hide_the_exit_of_command(start, mode):
 
 
 def test_command_does_not_wait_for_ever_for_an_init_that_was_killed(start, mode):
-    """Made up: it is killed while it gives up COMMAND's files."""
+    """strace delays dumb-init while it closes COMMAND's files; then it is killed."""
     started = start(*mode, "sh", "-c", "echo ready; exec sleep 60", before=[
         "strace", "-qq", "-o", "/dev/null", "-e", "trace=chdir",
         "-e", "inject=chdir:delay_enter=60000000"])
@@ -313,16 +313,16 @@ def test_nothing_grows_with_signals_and_orphans(start, mode, place):
         started.popen.stdin.write(b"%d\n" % count)
         started.popen.stdin.flush()
         for _ in range(count):
-            started.send(signal.SIGURG)  # Of which nobody takes notice.
+            started.send(signal.SIGURG)  # COMMAND ignores it by default.
         started.expect("made")
         wait_until(lambda: len(children(started.pid)) == 1, "the exits")
-        # It has looked at its cgroup by then, which takes a page that is kept.
+        # dumb-init has read its cgroup by then, which takes a page that it keeps.
         wait_until(lambda: waits_for_good(started.pid), "the init to be idle")
         return memory(started.pid), sorted(os.listdir(f"/proc/{started.pid}/fd"))
 
     now = orphans_and_signals(50)
-    # A page is full after four bytes for each. What is touched late, or was taken
-    # from us and is there again, is so once; a leak goes on.
+    # A leak of four bytes for each would fill a page. Memory that is touched late, or
+    # was swapped out and is back, grows once; a leak grows each time.
     for _ in range(3):
         before, now = now, orphans_and_signals(1024)
         if now == before:
