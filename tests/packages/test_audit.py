@@ -1,4 +1,4 @@
-"""tests/README.md has a row for each promise, and the tests that it names exist."""
+"""tests/README.md has a row for each promise, and the tests that the rows name exist."""
 
 import pathlib
 import re
@@ -26,7 +26,7 @@ def test_readme_has_no_other_section():
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: ".".join(row[:2]))
 def test_tests_of_a_row_exist(row):
     named = FILE.findall(row[3])
-    # Nothing in it is of another form, and so overlooked.
+    # The whole cell must have this form, so that no test is overlooked.
     assert named and "; ".join(f"`{path}`: {tests}" for path, tests in named) == row[3]
     for path, tests in named:
         source = (TESTS / path).read_text(encoding="utf-8")
