@@ -63,7 +63,7 @@ void delivery_let_act(signals_set set);
  * lose one in between. Here a timer sends the stop signal, which is blocked,
  * after half of delay_ns, while rt_sigtimedwait(2) waits for SIGCONT. A SIGCONT
  *  - before that ends the wait;
- *  - is discarded by it just then, but has interrupted the wait (EINTR);
+ *  - just before that is discarded by it, but has interrupted the wait (EINTR);
  *  - after it discards the stop signal and ends the wait.
  * Without one, the pending stop signal is then let act. A SIGCONT is lost only
  * if this process waits half of delay_ns for a processor at the wrong moment.

@@ -14,7 +14,7 @@
 /* In ns. After COMMAND's exit SIGKILL is repeated in this interval. */
 #define LIFECYCLE_KILL_AGAIN (20 * NUMBERS_MS)
 /* From the second of these SIGKILLs to our exit. */
-#define LIFECYCLE_GIVE_UP (980 * NUMBERS_MS)
+#define LIFECYCLE_GIVE_UP (1000 * NUMBERS_MS - LIFECYCLE_KILL_AGAIN)
 /* From a SIGKILL for a running COMMAND to our exit. */
 #define LIFECYCLE_GIVE_UP_LATE (1000 * NUMBERS_MS)
 

@@ -3,7 +3,8 @@
  *
  * A line never blocks us, whatever stderr is: it is dropped if there is no room
  * for it. Only a LOG_ERROR line waits for room, a second at most. The signal
- * that a failing write(2) raises is discarded. All signals must be blocked.
+ * that a failing write(2) raises is discarded, for which signals must be
+ * blocked.
  */
 #ifndef LOG_H
 #define LOG_H

@@ -35,10 +35,10 @@ struct walk {
 	int signum;
 	bool wake;
 	const struct processes_signaled *spared;
-	pid_t newest;   /* the last PID assigned before; -1: unknown */
-	bool by_pid;    /* PIDs, and not start times, tell what is spared */
-	bool listed;    /* /proc shows our PID namespace */
-	bool complete;  /* all processes have been listed once */
+	pid_t newest;  /* the last PID assigned before this walk; -1: unknown */
+	bool by_pid;   /* PIDs, and not start times, tell what is spared */
+	bool listed;   /* /proc shows our PID namespace */
+	bool complete; /* all processes have been listed once */
 	bool by_thread; /* the kernel lists the children of each thread */
 	pid_t parent;   /* its children are being listed */
 	int error;      /* the last errno for the caller, or 0 */

@@ -32,7 +32,7 @@ struct start {
 	_Atomic int released;
 	_Atomic bool ready;     /* only exec is left to do */
 	_Atomic bool failed;    /* the program cannot be executed */
-	bool awaited;           /* we do not wait for exec, or not again */
+	bool awaited;           /* we have waited for exec, or given up */
 	bool stdin_is_terminal; /* known in session mode only */
 	void *stack;            /* of COMMAND's process, before exec */
 	/*

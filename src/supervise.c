@@ -70,7 +70,7 @@ static bool send_to_command(const struct supervisor *supervisor,
 	if (target == TARGET_GROUP) {
 		if (kill(-pid, signum) == 0)
 			return true;
-		/* Our own SIGTERM is for the group only. */
+		/* A signal of our own is for the group only. */
 		if (!info)
 			return false;
 		/* The group is empty if COMMAND has moved to another, or
@@ -99,7 +99,7 @@ static int send_to_all(struct supervisor *supervisor,
 	if (!processes_signal(command, actions->signum, actions->wake,
 			      own_sigterm ? &supervisor->terminated : NULL))
 		error = errno;
-	/* As PID 1 that succeeds if it reached any process: was COMMAND one? */
+	/* As PID 1 it succeeds if any process got the signal: check COMMAND. */
 	if (may_signal(command))
 		supervisor->sent |= SIGNALS_BIT(actions->signum);
 	else if (command != 0 && error == 0)
@@ -182,8 +182,9 @@ static void suspend(struct supervisor *supervisor,
 		(void)kill(actions->suspend_group ? 0 : self, signum);
 		delivery_let_act(SIGNALS_BIT(signum));
 	}
-	/* If no SIGCONT is pending, none has continued us: the signal did not
-	 * stop us, because our group is orphaned. SIGSTOP does. */
+	/* A SIGCONT that has continued us is still pending, as it is blocked.
+	 * If there is none, the signal did not stop us, because our group is
+	 * orphaned. SIGSTOP does. */
 	if (!(kernel_pending() & SIGNALS_BIT(SIGCONT)))
 		(void)kill(self, SIGSTOP);
 }
