@@ -1,27 +1,27 @@
 # make            build/dumb-init, static; CC=musl-gcc makes the smallest one
 # make help       these lines
 # make LDFLAGS=   the same, linked dynamically
-# make BUILD=DIR  everything into DIR
-# make demo       what it is for, as PID 1, before your eyes
-# make test       every test; installs what they need
-# make test-quick  in some 20 seconds: most units, some behaviour of the musl build
-# make test-busy  make test RUNS=10 times beside stress-ng; STRESS= beside nothing
+# make BUILD=DIR  writes everything to DIR
+# make install    into $(DESTDIR)$(PREFIX); install-links: its other names, too
+# make demo       shows dumb-init as PID 1
+# make test       the tests that need no engine; installs their packages
+# make test-quick  20 seconds: most unit tests, a third of the behaviour tests
+# make test-busy  make test RUNS=10 times beside stress-ng; STRESS= without it
+# make test-packages  packages, completions, static files
 # make test-engines  Docker, Podman, containerd and runc, as root
 # make test-debians  make demo and make test on bare Debian systems, as root
-# make test-kernels  PID 1 of Debian's kernels in qemu, as root; KERNELS="6.1 newest"
+# make test-kernels  claims on Debian's kernels in qemu, as root; KERNELS="6.1 newest"
 # make test-kernels-behaviour  the behaviour tests on these kernels, as root
-# make compare    ours and Debian's inits, side by side: docs/comparison.md
-# make test-packages  what packaging/targets.mk makes for other machines
-# make bench      what it costs, beside other inits: docs/benchmarks.md
-# make size       the file and the idle memory, beside their bounds
-# make fuzz       what we read, with libFuzzer; FUZZ_SECONDS=60 each
-# make coverage   what the tests reach of src/: docs/reliability.md
+# make compare    the same tests for Debian's inits: docs/comparison.md
+# make bench      the cost beside other inits: docs/benchmarks.md
+# make size       the file and the idle memory beside their bounds
+# make fuzz       libFuzzer on all inputs; FUZZ_SECONDS=60 each
+# make coverage   the lines of src/ that tests reach: docs/reliability.md
 # make faults     each system call fails, with each errno: docs/reliability.md
-# make soak       storms around PID 1; SOAK_SECONDS=60, SEED=TEXT to repeat one
-# make privilege  what we hold, and what we would not give up
+# make soak       storms around PID 1; SOAK_SECONDS=60, SEED=TEXT repeats one
+# make privilege  the privileges that dumb-init holds
 # make analysis   static analysis, and valgrind
-# make mutation   whether the tests notice a token changed; MUTATION_SAMPLE=40
-# make install    into $(DESTDIR)$(PREFIX); install-links: its other names, too
+# make mutation   whether a test notices each changed token; MUTATION_SAMPLE=40
 
 VERSION = 2.0.0
 # git archive writes its commit into the file COMMIT; in a clone git is asked.
@@ -30,7 +30,7 @@ COMMIT := $(shell { grep -x '[0-9a-f]*' COMMIT || git rev-parse \
 
 BUILD = build
 PREFIX = /usr/local
-# Where each shell looks for the completions of what is in PREFIX.
+# The directories of completions below PREFIX, as each shell has them.
 BASHCOMPDIR = $(PREFIX)/share/bash-completion/completions
 ZSHCOMPDIR = $(PREFIX)/share/zsh/site-functions
 FISHCOMPDIR = $(PREFIX)/share/fish/vendor_completions.d
@@ -54,17 +54,17 @@ NO_PIE = $(if $(filter -static,$(LDFLAGS)),-fno-pie)
 # Debian's clang knows that, and says so.
 NO_PIE_LINK = $(if $(NO_PIE),-no-pie -Wno-unused-command-line-argument)
 
-# What the source needs, whatever the user's flags are.
+# The flags that the source needs, in addition to the user's.
 FLAGS = -std=c11 -D_GNU_SOURCE -I$(BUILD) \
 	-DVERSION='"$(VERSION)"' -DCOMMIT='"$(COMMIT)"' \
 	-Wall -Wextra -Wconversion -Wshadow -Wformat=2 $(WERROR)
-# Small: no function that nobody calls, no padding between segments.
+# Small: no unused function, no padding between segments.
 SECTIONS = -ffunction-sections -fdata-sections
 SMALL = -Wl,--gc-sections -Wl,-z,noseparate-code
 
 SOURCES = $(wildcard src/*.c)
 OBJECTS = $(SOURCES:src/%.c=$(BUILD)/%.o)
-# But for SLOW_UNITS, if that is set.
+# All except SLOW_UNITS.
 UNITS = $(filter-out $(SLOW_UNITS:%=$(BUILD)/unit/%),$(patsubst \
 	tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/*.c)))
 HELPERS = $(patsubst tests/helpers/%.c,$(BUILD)/helpers/%,\
@@ -79,7 +79,7 @@ $(BUILD)/%.o: src/%.c $(wildcard src/*.h) $(BUILD)/license.h Makefile \
 	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) $(COUNTED) $(NO_PIE) $(SECTIONS) -c \
 		-o $@ $<
 
-# The file as a string, a line a line.
+# The file as a string, one line for each line.
 $(BUILD)/license.h: LICENSE $(BUILD)/flags
 	{ echo '#define LICENSE_TEXT \'; \
 	sed 's/["\]/\\&/g; s/.*/"&\\n" \\/' LICENSE; echo; } >$@
@@ -120,7 +120,7 @@ demo:
 	@$(MAKE) -s
 	@demo/demo $(BUILD)/dumb-init
 
-# The two static builds, whatever CC is, and what the tests start.
+# The two static builds, whatever CC is, and the helpers of the tests.
 GLIBC = $(MAKE) BUILD=$(BUILD)/glibc CC=gcc
 MUSL = $(MAKE) BUILD=$(BUILD)/musl CC=musl-gcc
 BOTH = glibc=$(BUILD)/glibc/dumb-init musl=$(BUILD)/musl/dumb-init
@@ -155,8 +155,8 @@ test-busy:
 	@$(if $(STRESS),tools/need stress-ng)
 	@tests/run-busy $(BUILD)/busy $(RUNS) $(STRESS)
 
-# The musl build, as PID 1 of real containers. Nothing of what runs already on
-# this machine is used or touched.
+# The musl build, as PID 1 of real containers. Engines that already run on this
+# machine are neither used nor touched.
 test-engines:
 	@tools/need gcc libc6-dev musl-tools python3-pytest \
 		python3-pytest-timeout python3-pytest-xdist python3-psutil \
@@ -241,7 +241,7 @@ behaviour: helpers $(BUILD)/dumb-init
 	tests/run-behaviour $(INITS:%=--init %) --helpers $(BUILD)/helpers \
 		$(PYTEST_ARGS)
 
-# The same claims, held against Debian's inits as well. Only ours may not fail.
+# The same tests for Debian's inits as well. Only a failure of ours is an error.
 PAGE = docs/comparison.md
 OTHERS = dumb-init-1.2.5=/usr/bin/dumb-init tini=/usr/bin/tini \
 	catatonit=/usr/bin/catatonit
@@ -256,7 +256,7 @@ compare:
 		-p compare --compare $(PAGE) --log $(BUILD)/compare.log \
 		--tb=short --no-summary $(PYTEST_ARGS)
 
-# What is found on the way is not kept, but for what fails: that is in BUILD.
+# Inputs that fail are kept in BUILD.
 FUZZ_SECONDS = 60
 FUZZ_LIMIT = $(if $(FUZZ_RUNS),FUZZ_RUNS=$(FUZZ_RUNS),\
 	FUZZ_SECONDS=$(FUZZ_SECONDS))
@@ -301,8 +301,8 @@ $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c tests/fuzz/fuzz.h $(SOURCES) \
 $(BUILD)/fuzz/environment: INCLUDED = src/execute.c src/spawn.c
 $(BUILD)/fuzz/diagnose: INCLUDED = src/diagnose.c src/proc.c
 
-# What tests/unit and tests/behaviour reach of src/; what they do not, and why,
-# is in tests/coverage/unreached. With PAGE=docs/reliability.md that has it, too.
+# The lines of src/ that the tests reach. tests/coverage/unreached has the others,
+# with reasons. PAGE=docs/reliability.md writes its section there.
 coverage:
 	@tools/need gcc libc6-dev libcmocka-dev binutils gcovr python3-pytest \
 		python3-pytest-timeout python3-pytest-xdist python3-psutil \
@@ -323,9 +323,8 @@ bench:
 	@$(MUSL) -s
 	@bench/run $(BUILD) $(ROUNDS)
 
-# Below a PID 1 which collects what a fault leaves behind. With FAULTS=EPERM, say,
-# only those whose line has that in it. With PAGE=docs/reliability.md its section
-# on that is written anew, from all.
+# Below a PID 1 that reaps the orphans. FAULTS=EPERM chooses the faults whose line
+# has this word. PAGE=docs/reliability.md writes its section there, from all faults.
 faults:
 	@tools/need gcc libc6-dev musl-tools python3 python3-psutil strace
 	@$(MUSL) -s
@@ -351,14 +350,14 @@ soak:
 		$(if $(filter command,$(origin PAGE)),--page $(PAGE)) $(STORMS)
 soak: INIT = $(BUILD)/musl/dumb-init
 
-# With PAGE=docs/reliability.md its section on that is written anew.
+# PAGE=docs/reliability.md writes its section there.
 analysis:
 	@tools/need gcc libc6-dev libcmocka-dev clang clang-tidy clang-tools \
 		clang-format cppcheck valgrind shellcheck mandoc bsdutils
 	@tests/run-analysis $(BUILD)/analysis \
 		$(if $(filter command,$(origin PAGE)),$(PAGE))
 
-# What we hold while COMMAND runs, and what is seen when it is given up.
+# The privileges while COMMAND runs, and the effect of giving them up.
 privilege:
 	@tools/need gcc libc6-dev musl-tools python3 python3-psutil strace gdb \
 		libcap2-bin podman runc busybox-static
@@ -380,7 +379,7 @@ $(BUILD)/less-%: tests/privilege/give_up.c $(OBJECTS)
 	$(CC) $(CFLAGS) $(SMALL) $(NO_PIE_LINK) $(LDFLAGS) -o $@ $@-main.o $@.o \
 		$(filter-out %/main.o,$(OBJECTS))
 
-# With PAGE=docs/reliability.md its section on that is written anew.
+# PAGE=docs/reliability.md writes its section there.
 mutation:
 	@tools/need gcc binutils libc6-dev libcmocka-dev python3-pytest \
 		python3-pytest-timeout python3-pytest-xdist python3-psutil \
