@@ -1,5 +1,5 @@
-"""What the tests with real engines share: a container, with the init in each of
-the places where an engine's user can put it.
+"""Shared by the tests with real engines: a container, with the init in each of the
+places where an engine's user can put it.
 
 A test that takes `engine` runs for each of PLACES; tests/run-engines has started
 the daemons and imported the images:
@@ -26,13 +26,13 @@ from watch import patience, wait_until
 ENGINES = pathlib.Path(os.environ["ENGINES"])
 CGROUP = os.environ["ENGINES_CGROUP"]
 PATIENCE = 10  # seconds from SIGTERM to SIGKILL in `docker stop`, `podman stop`
-# What bounces off a shell that is PID 1: it waits, and has helpers.
+# A shell that is PID 1 and runs this ignores SIGTERM: it waits, and has helpers.
 SCRIPT = "sleep 1000 & sleep 1000 & echo ready; wait"
 BASH = ["bash", "--norc", "--noprofile"]
 AT_ONCE = 5    # seconds; far less than that, and enough for a busy machine
 
-# For a client. Not in our directory: Podman leaves a file named "oom" where it is
-# called, at an out-of-memory kill.
+# For a client. It does not run in our directory: at an out-of-memory kill, Podman
+# leaves a file named "oom" in the directory that it was called in.
 DEFAULTS = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 60,
             "cwd": ENGINES}
 
@@ -44,7 +44,7 @@ def docker(name):
 PODMAN = ["podman", "--runtime", "runc", "--cgroup-manager", "cgroupfs",
           "--root", f"{ENGINES}/podman", "--runroot", "/run/podman"]
 NO_NETWORK = ["--network", "none"]
-# Podman would raise the limits further than a machine of ours may let it.
+# By default Podman raises the limits further than a test machine may allow.
 PODMAN_RUN = [*NO_NETWORK, "--cgroup-parent", f"/{CGROUP}",
               "--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]
 
@@ -55,7 +55,7 @@ class Engine:
     def __init__(self, command, run_options, image, path):
         self.command = command          # of the client
         self.run_options = run_options  # always given to `run`
-        self.image = image              # which has the init, or has not
+        self.image = image              # with the init or without it
         self.path = path                # of the init in the container
         self.names = []                 # of containers
 
@@ -70,7 +70,7 @@ class Engine:
 
     def remove_all(self):
         """Ends and removes the containers."""
-        # Podman would begin with SIGTERM, and wait.
+        # By default Podman sends SIGTERM first, and waits.
         at_once = ["--time", "0"] if self.name == "podman" else []
         for name in self.names:
             self("rm", "--force", "--volumes", *at_once, name, check=False)
@@ -78,7 +78,7 @@ class Engine:
     def run_words(self, *words, options=(), init="", image=None):
         """The words of the client for `run`, and the name of the container.
 
-        init: options of the init. image: another one, without our init."""
+        init: options of the init. image: another image, without our init."""
         name = f"test-{uuid.uuid4().hex[:12]}"
         self.names.append(name)
         place = self.run_options
@@ -103,8 +103,8 @@ class Engine:
         return Container(self, name)
 
     def terminal(self, *words, options=("-it",), **where):
-        """Starts a container in the foreground on a terminal: that, pexpect's,
-        and the container."""
+        """Starts a container in the foreground on a terminal. Returns the terminal,
+        a pexpect object, and the container."""
         name, command = self.run_words(*words, options=options, **where)
         return on_terminal(command), Container(self, name)
 
@@ -118,7 +118,7 @@ def on_terminal(command):
 
 
 def in_foreground(processes, name):
-    """Whether one of that name is where the keys of its terminal go to."""
+    """Whether a process of that name is in the foreground of its terminal."""
     for process in processes:
         try:
             text = pathlib.Path(f"/proc/{process.pid}/stat").read_text()
@@ -132,7 +132,7 @@ def in_foreground(processes, name):
 
 
 def names(processes):
-    """What these are called, in order; without those that have ended meanwhile."""
+    """The sorted names of the processes, without those that have ended meanwhile."""
     found = []
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -141,7 +141,7 @@ def names(processes):
 
 
 def pid_namespace(pid):
-    """Its name, or nothing if there is no such process any more."""
+    """The name of the process's PID namespace; "" if the process has ended."""
     try:
         return os.readlink(f"/proc/{pid}/ns/pid")
     except OSError:
@@ -155,18 +155,18 @@ class Container:
 
     @property
     def state(self):
-        """What `inspect` says of it; {} before it is there."""
+        """The state that `inspect` reports; {} before the container exists."""
         result = self.engine("inspect", "--format", "{{json .State}}", self.name,
                              check=False)
         return json.loads(result.stdout) if result.returncode == 0 else {}
 
     @property
     def pid(self):
-        """The PID of the container's PID 1, as we see it."""
+        """The PID of the container's PID 1, in the PID namespace of this test."""
         return wait_until(lambda: self.state.get("Pid"), "the container")
 
     def processes(self):
-        """All in it, as psutil has them, but for PID 1; zombies included."""
+        """psutil's objects for all processes in it except PID 1; zombies included."""
         pid = self.pid
         return [process for process in psutil.process_iter() if process.pid != pid
                 and pid_namespace(process.pid) == pid_namespace(pid)]
@@ -176,7 +176,7 @@ class Container:
         return result.stdout + result.stderr
 
     def wait_for(self, pattern, limit=None):
-        """Follows the log until a line matches; fails after so many seconds."""
+        """Follows the log until a line matches; fails after limit seconds."""
         limit = limit or patience()
         follow = [*self.engine.command, "logs", "--follow", self.name]
         with subprocess.Popen(["timeout", str(limit), *follow], text=True,
@@ -193,16 +193,16 @@ class Container:
         self.engine("kill", "--signal", str(signal), self.name)
 
     def stop(self, patience=PATIENCE):
-        """Stops it. Returns how long that took, in seconds."""
+        """Stops the container. Returns how long that took, in seconds."""
         begin = time.monotonic()
         self.engine("stop", "--time", str(patience), self.name)
         return time.monotonic() - begin
 
     def status(self):
-        """Waits for its end, and returns its status."""
+        """Waits until the container exits. Returns its status."""
         self.engine("wait", self.name)
         found = self.state
-        # `podman wait` says 0 of a container that never started.
+        # `podman wait` prints 0 for a container that never started.
         assert found["Status"] == "exited" and found["Pid"] == 0
         assert not found["StartedAt"].startswith("0001-")
         return found["ExitCode"]

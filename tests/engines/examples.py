@@ -1,12 +1,12 @@
-"""What the tests of examples/ need: base images, the examples' own images, and
-checks of what Kubernetes and ECS read.
+"""Shared by the tests of examples/: base images, the examples' own images, and
+checks of the files that Kubernetes and ECS read.
 
 No registry can be reached here. The base images are made on the spot, under the
 names that the Dockerfiles give in FROM, and only stand in for the real ones:
 
     alpine                    Debian's busybox, and nothing of Alpine's own
     debian, python and node   the essential packages of this machine's Debian, its
-                              python3, and its nodejs, whoever made that; all in one
+                              python3, and its nodejs, from any source; all in one image
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from kubernetes.client import models
 from conftest import ENGINES, docker
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
-# Of packages, what no example needs.
+# Files of packages that no example needs.
 LEFT_OUT = re.compile(r"/usr/(include|lib/node_modules"
                       r"|share/(doc|man|locale|info|i18n|zoneinfo|perl))(/|$)")
 
@@ -42,7 +42,7 @@ def run(*words, **options):
 
 @contextlib.contextmanager
 def lock(name):
-    """Keeps the other workers of pytest-xdist out."""
+    """A lock against the other workers of pytest-xdist."""
     with open(ENGINES / f"{name}.lock", "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -55,7 +55,7 @@ def words(dockerfile, instruction):
 
 
 def with_dependencies(names):
-    """Installed packages, and what they depend on that is installed."""
+    """Installed packages, and their installed dependencies."""
     listed = run("dpkg-query", "-W", "-f",
                  "${Package}\t${Provides}\t${Pre-Depends}, ${Depends}\n")
     depends, provider = {}, {}
@@ -80,7 +80,7 @@ def debian():
     names = re.findall("^([^ ]+) yes$", listed.stdout.decode(), re.M)
     packages = with_dependencies([*names, "python3", "nodejs"])
     files = run("dpkg-query", "-L", *packages).stdout.decode()
-    # Packages say /bin/sh, and mean /usr/bin/sh, as /bin is a link.
+    # The packages list /bin/sh. The file is /usr/bin/sh, because /bin is a link.
     real = {os.path.join(os.path.realpath(os.path.dirname(name)),
                          os.path.basename(name))
             for name in files.splitlines() if name.startswith("/")}
@@ -154,14 +154,14 @@ def build(name, directory):
         make_base(re.search("^FROM (.*)$", dockerfile, re.M)[1])
         for source in here.glob("*.c"):
             run("musl-gcc", "-static", "-o", source.with_suffix(""), source)
-        # BuildKit would ask a registry for what FROM names.
+        # BuildKit would ask a registry for the image that FROM names.
         run(*docker("docker"), "build", "--network", "none", "--tag", image, here,
             env=os.environ | {"DOCKER_BUILDKIT": "0"})
     return image
 
 
 def seconds(words, option):
-    """The duration behind an option of dumb-init."""
+    """The duration that follows an option of dumb-init, in seconds."""
     text = words[words.index(option) + 1].rpartition(":")[2]
     return float(re.fullmatch(r"([0-9.]+)s", text)[1])
 
@@ -171,7 +171,7 @@ SCALARS = {"str": str, "int": int, "bool": bool, "float": (int, float)}
 
 def check_kubernetes(value, kind, where):
     """Asserts that a value of a document is of a kind that Kubernetes knows, has no
-    field that it does not know, and all that it demands. where: for messages."""
+    unknown field, and has all required fields. where: for messages."""
     if kind in SCALARS:
         assert isinstance(value, SCALARS[kind]) and (
             kind == "bool" or not isinstance(value, bool)), f"{where}: not {kind}"
@@ -189,7 +189,7 @@ def check_kubernetes(value, kind, where):
     fields = {name: field for field, name in model.attribute_map.items()}
     unknown = set(value) - set(fields)
     assert not unknown, f"{where}: no such field: {unknown}"
-    # Its constructor refuses what is absent, and what is none of an enumeration.
+    # The constructor refuses a missing field, and a value outside of an enumeration.
     return model(**{
         fields[name]: check_kubernetes(
             item, model.openapi_types[fields[name]], f"{where}.{name}")
@@ -203,5 +203,5 @@ def ecs_task():
 
 
 def ecs_errors(task):
-    """What ECS would not understand in a task definition; "" if nothing."""
+    """The parts of a task definition that ECS would not accept; "" if none."""
     return ParamValidator().validate(task, ecs_task()).generate_report()

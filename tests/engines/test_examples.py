@@ -1,9 +1,9 @@
-"""examples/: each is built, runs, and stops as it says.
+"""examples/: each one is built, runs, and stops as its text says.
 
 The base images only stand in for those that the Dockerfiles name, as there is no
-registry here; examples.py says what is in them. Kubernetes and ECS are not here
-either: what they read is held against their schemas, and the commands that are in
-it run with Docker."""
+registry here; examples.py describes them. Kubernetes and ECS are not here either:
+the files for them are checked against their schemas, and the commands in these
+files run with Docker."""
 
 import copy
 import hashlib
@@ -27,7 +27,7 @@ DOCKERFILES = sorted(EXAMPLES.glob("*/Dockerfile"))
 PODS = sorted(EXAMPLES.glob("kubernetes/*.yaml"))
 TASK = EXAMPLES / "ecs" / "task.json"
 KILLING = 1    # seconds that dumb-init may need after SIGKILL
-A_MINUTE = 62  # seconds; the next one of crond begins in less
+A_MINUTE = 62  # seconds; crond starts its next job in less
 
 # Clients, in Python. The second one has an idle connection, too.
 POST = """if True:
@@ -49,8 +49,8 @@ GET = """if True:
 
 @pytest.fixture(name="engine")
 def one_engine():
-    """Docker. Its containers end with the test. In place of conftest's many: what
-    the examples show does not depend on the engine."""
+    """Docker. Its containers end with the test. It replaces the engines of
+    conftest.py, since the results of the examples do not depend on the engine."""
     engine = Engine(docker("docker"), NO_NETWORK, None, "/usr/bin/dumb-init")
     yield engine
     engine.remove_all()
@@ -70,8 +70,8 @@ def starter(engine, ready):
 
 
 def stops(container, name):
-    """Stops an example's container: at once, with the status that the README's table
-    gives, and nothing of it is left."""
+    """Stops an example's container. It must stop at once, with the status in the
+    README's table, and leave no process."""
     before = inside(container)
     assert container.stop() < AT_ONCE
     assert container.status() == promised(name)[1]
@@ -79,12 +79,12 @@ def stops(container, name):
 
 
 def inside(container):
-    """All below PID 1 in a container, as psutil has them; zombies included."""
+    """psutil's objects for all descendants of a container's PID 1, with zombies."""
     return psutil.Process(container.pid).children(recursive=True)
 
 
 def collects_orphans(container):
-    """Whether an orphan of ours ends, and leaves no zombie."""
+    """Whether an orphan made by this function exits and leaves no zombie."""
     orphan = "0.12345"
     container.exec("sh", "-c", f"sleep {orphan} &")
 
@@ -155,7 +155,7 @@ def test_debian_worker_is_not_root_and_finishes_its_job(start, options):
     container = start("debian", init="--verbose", options=options)
     container.wait_for("^working as www-data$")
     assert collects_orphans(container)
-    # A file that ends when we say so. To open it waits for who reads it.
+    # A FIFO: the test decides when the file ends. Opening it waits for a reader.
     script = "cd /var/spool/jobs; mkfifo one.job; exec 3>one.job; " \
         "echo open; cat >&3"
     writer_words = ["timeout", str(patience()), *container.engine.command, "exec",
@@ -257,7 +257,7 @@ def pod(file):
 
 
 def kubernetes(container):
-    """A container of a Pod as the words of dumb-init."""
+    """The words of dumb-init for a container of a Pod."""
     assert container["command"][0] == "/usr/bin/dumb-init"
     return [*container["command"][1:], *container["args"]]
 
@@ -268,7 +268,7 @@ def test_pod_is_valid_for_kubernetes(file):
     assert (document["apiVersion"], document["kind"]) == ("v1", "Pod")
     check_kubernetes(document, "V1Pod", file.name)
     for container in containers:
-        # Something is left for COMMAND's own end.
+        # Some of the time remains for COMMAND itself.
         assert seconds(container["command"], "--grace") + KILLING + 5 <= \
             document["spec"]["terminationGracePeriodSeconds"]
 
@@ -323,7 +323,7 @@ def test_pod_names_the_signal_that_killed_it(start, tmp_path):
     command.send_signal(signal.SIGSEGV)
     assert running.status() == 128 + signal.SIGSEGV
     assert "killed by SIGSEGV" in log.read_text()
-    # --grace also then.
+    # --grace applies here, too.
     assert shell_files(running) == ["load", "memory"]
 
 
@@ -339,7 +339,7 @@ def test_containers_that_share_processes_exit_by_themselves(engine, start):
     collector.kill("TERM")
     assert collector.status() == 0
     assert shell_files(collector) == ["load", "memory"]
-    # The others have heard nothing.
+    # The other processes received no signal.
     run(*client(server, POST, "sort"))
     server.wait_for("^sort: done$")
     assert pause.state["Status"] == "running"
@@ -361,7 +361,7 @@ def test_task_is_valid_for_ecs_and_exits_in_time():
         seconds(container["entryPoint"], "--kill-after")
     assert seconds(container["entryPoint"], "--kill-after") + KILLING < \
         container["stopTimeout"] <= 120
-    # One init will do.
+    # One init is enough.
     assert not container["linuxParameters"]["initProcessEnabled"]
 
 

@@ -1,4 +1,4 @@
-"""What happens in a container while it runs, and at its end."""
+"""Processes, files and limits in a container while it runs, and its end."""
 
 import json
 import os
@@ -20,21 +20,21 @@ INIT = os.environ["INIT"]
 # When it is ready it has all its children.
 SERVER = "trap 'echo bye; exit 5' TERM; sleep 1000 & echo ready; " \
     "while :; do wait; done"
-# A helper that needs 2 s at its end, for which COMMAND does not wait.
+# A helper that needs 2 s to exit. COMMAND does not wait for it.
 CLEANS_UP = """sh -c 'trap "sleep 2; echo clean; exit" TERM; echo ready
 while :; do sleep 0.1; done' & sleep 1000"""
-ORPHANS, CHECKS = 200, 8   # all of them, and how many exec'ed programs leave them
+ORPHANS, CHECKS = 200, 8   # orphans, and programs that leave them
 
 
 def serve(engine, *options, **where):
-    """A container that says "bye" at SIGTERM and ends with 5, when it is ready."""
+    """A container, once it is ready. At SIGTERM it prints "bye" and exits with 5."""
     container = engine.start("bash", "-c", SERVER, options=options, **where)
     container.wait_for("^ready$")
     return container
 
 
 def assert_does_its_job(container, status=5):
-    """Orphans are collected; SIGTERM is passed on; the status is COMMAND's."""
+    """Orphans are reaped; SIGTERM is forwarded; the status is COMMAND's."""
     before = len(container.processes())
     container.exec("bash", "-c", "sleep 0.1 & sleep 0.1 &")
     wait_until(lambda: len(container.processes()) == before, "the orphans")
@@ -97,7 +97,7 @@ def test_signal_from_exec_is_forwarded(engine):
 
 
 def test_pause_and_unpause_send_no_signal(engine):
-    """The freezer stops and continues all, without a signal."""
+    """The freezer stops and continues all processes, without a signal."""
     container = serve(engine, init="-v")
     engine("pause", container.name)
     engine("unpause", container.name)
@@ -130,7 +130,7 @@ def test_dumb_init_works_with_restricting_options(engine, options):
 
 
 def test_dumb_init_works_without_dev(engine, tmp_path):
-    """But for /dev/null, without which runc starts nothing."""
+    """Except /dev/null, without which runc starts nothing."""
     os.mknod(tmp_path / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
     container = serve(engine, "--volume", f"{tmp_path}:/dev")
     # Podman adds shm.
@@ -147,8 +147,8 @@ def test_default_seccomp_profile_is_in_force(engine):
 @pytest.mark.parametrize("options", [
     [], ["--cap-drop", "chown"], ["--user", "1000"]], ids=" ".join)
 def test_visible_privileges_of_pid_1_are_those_of_the_container(engine, options):
-    """What it, and a process that exec starts, may do: `podman top` and people read
-    it there."""
+    """The privileges of PID 1 and of a process that exec starts are the same:
+    `podman top` and people read them there."""
     container = serve(engine, *options)
     of_pid_1, of_exec = [container.exec("grep", "-E", "^(Cap|NoNewPrivs|Seccomp)", path
                                         ).stdout for path in ("/proc/1/status",
@@ -159,15 +159,15 @@ def test_visible_privileges_of_pid_1_are_those_of_the_container(engine, options)
 @pytest.mark.parametrize("engine", ["docker-entrypoint", "podman-entrypoint"],
                          indirect=True)
 def test_orphans_are_reaped_in_the_host_pid_namespace(engine):
-    """We are not PID 1, and collect orphans all the same. (With --init Docker uses
-    no init then, and Podman refuses.)"""
+    """dumb-init is not PID 1, and reaps orphans nevertheless. (With --init Docker
+    then uses no init, and Podman refuses.)"""
     container = engine.start(
         "sh", "-c", "(sleep 0.1 & sleep 1000 &); " + SERVER,
         options=["--pid", "host"], init="-v --grace 1")
     container.wait_for("^ready$")
     us = psutil.Process(container.pid)
     assert us.pid != 1
-    # The shell and its sleep; the orphan that lives on is ours.
+    # The shell and its sleep; dumb-init adopts the orphan that lives on.
     wait_until(lambda: names(us.children()) == ["sh", "sleep"], "the other orphan")
     orphan, = [p for p in us.children() if p.name() == "sleep"]
     assert container.stop() < AT_ONCE
@@ -216,7 +216,7 @@ def test_pause_is_the_infra_container_of_a_pod(engine):
         infra = psutil.Process(Container(engine, f"{pod}-infra").pid)
         assert infra.cmdline() == ["/usr/bin/dumb-init", "--pause"]
         container.exec("sh", "-c", "sleep 0.1 & sleep 1000 &")
-        # One has ended and was collected.
+        # One has exited and was reaped.
         wait_until(lambda: names(infra.children()) == ["sleep"], "the orphans")
         begin = time.monotonic()
         engine("stop", Container(engine, f"{pod}-infra").name)
@@ -225,11 +225,11 @@ def test_pause_is_the_infra_container_of_a_pod(engine):
         engine("pod", "rm", "--force", "--time", "0", pod)
 
 
-# What dockerd knows of its init
+# dockerd's information about its init
 
 
 def version_and_commit():
-    """What our init says of itself, under its own name."""
+    """The version that our init prints under its own name."""
     said = subprocess.run([INIT, "--version"], check=True, text=True,
                           capture_output=True).stdout
     return re.fullmatch(r"dumb-init v(\S+)\nsource - git\.(\S+)\n", said).groups()

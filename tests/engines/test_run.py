@@ -1,4 +1,4 @@
-"""Run, stop, kill: what every user of a container does."""
+"""Run, stop, kill: the commands that every user of containers knows."""
 
 import select
 import signal
@@ -10,7 +10,7 @@ import pytest
 
 from conftest import AT_ONCE, SCRIPT, Container
 
-LAST = 35  # of signals that wait, the kernel delivers the lowest number first
+LAST = 35  # the kernel delivers the pending signal with the lowest number first
 
 
 def test_dumb_init_is_pid_1(engine):
@@ -50,7 +50,7 @@ def test_signal_of_kill_is_forwarded(engine, name, number):
     container = engine.start("/helpers/reporter")
     container.wait_for("ready")
     container.kill(name)
-    # Number, code, sender and value; the sender is us.
+    # Number, code, sender and value; the sender is dumb-init.
     container.wait_for(rf"^{number} \d+ 1 0$")
 
 
@@ -84,7 +84,7 @@ def client(engine):
 
 
 def ends(popen):
-    """Whether it does so at once."""
+    """Whether the client exits at once."""
     try:
         popen.wait(AT_ONCE)
     except subprocess.TimeoutExpired:
@@ -94,8 +94,8 @@ def ends(popen):
 
 def test_client_that_gets_sigterm_ends_the_container(engine, client):
     container, started = client()
-    # Podman 4.3 passes signals on only some time after the container's first
-    # output; until then it loses them, or ends with 0. Nothing tells when.
+    # Podman 4.3 forwards signals only some time after the container's first
+    # output; until then it loses them, or exits with 0. Nothing shows the time.
     if engine.name == "podman":
         time.sleep(1)
     started.terminate()
@@ -113,13 +113,13 @@ def test_container_without_dumb_init_ignores_sigterm(client):
         f"trap 'echo usr1' USR1; trap 'echo last' {LAST}; echo ready; "
         "sleep 1000 & while :; do wait; done",
         image="plain")
-    # Podman's client: from when on it passes signals on.
+    # From this event on, Podman's client forwards signals.
     answers = False
     while not answers:
         started.send_signal(signal.SIGUSR1)
         answers, _, _ = select.select([started.stdout], [], [], 1)
     started.terminate()
-    # Behind SIGTERM, which then has been there.
+    # LAST is delivered after SIGTERM.
     started.send_signal(LAST)
     assert "last\n" in started.stdout
     assert container.state["Status"] == "running"

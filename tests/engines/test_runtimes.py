@@ -1,6 +1,6 @@
-"""runc and containerd's ctr, without an engine around them.
+"""runc and containerd's ctr, without an engine.
 
-The container is the file system that the engines' images are made of."""
+The container has the file system of the engines' images."""
 
 import json
 import re
@@ -55,7 +55,7 @@ class Runc(Runtime):
     client = ["runc", "--root", f"{ENGINES}/runc"]
 
     def words(self, *words, terminal=False):
-        """To run that behind the init."""
+        """The client's words that run this command under the init."""
         self("spec", "--bundle", str(self.path))
         file = self.path / "config.json"
         config = json.loads(file.read_text())
@@ -110,7 +110,7 @@ def runtime(request, tmp_path):
 
 
 def test_container_has_the_input_output_and_status_of_command(runtime):
-    # Not up to the end of the input: ctr 1.6 does not pass that on.
+    # Not up to the end of the input: ctr 1.6 does not forward the end.
     result = runtime.run("sh", "-c", "head -n 2; echo oops >&2; exit 7",
                          input="two\nlines\n")
     assert (result.returncode, result.stdout, result.stderr) == (7, "two\nlines\n",
@@ -133,7 +133,7 @@ def test_signal_of_kill_is_forwarded(runtime, number):
     assert client.stdout.readline().startswith("ready")
     runtime.kill(str(int(number)))
     got = [int(client.stdout.readline().split()[0])]
-    # Go's own, which runc's client sends itself, and passes on.
+    # SIGURG: Go's runtime in runc's client sends it to itself, and runc forwards it.
     while got[-1] == signal.SIGURG:
         got.append(int(client.stdout.readline().split()[0]))
     assert got[-1] == number
@@ -145,10 +145,10 @@ def test_orphans_of_exec_are_reaped(runtime):
     us = psutil.Process(runtime.pid())
     assert us.cmdline()[0] == INIT
     command = set(us.children())
-    # ctr gives it no PATH; runc waits for who has its output.
+    # ctr sets no PATH; runc waits for each process that has its output open.
     runtime.exec("/bin/sh", "-c", "for i in $(seq 20); do sleep 1000 & done "
                  ">/dev/null 2>&1")
-    # What outlives the shell becomes ours.
+    # dumb-init adopts the processes that outlive the shell.
     orphans = set(us.children()) - command
     assert len(orphans) == 20
     for orphan in orphans:

@@ -1,4 +1,4 @@
-"""docker run -t and -it: a terminal, as at home."""
+"""docker run -t and -it: a container on a terminal."""
 
 import re
 import signal
@@ -24,7 +24,7 @@ def shell(engine):
 
 
 def answer(terminal, command):
-    """What command prints at the prompt."""
+    """The output of command at the prompt."""
     terminal.sendline(command)
     terminal.expect_exact(command + "\r\n")
     terminal.expect_exact(PROMPT)
@@ -42,7 +42,7 @@ def test_shell_has_job_control(shell):
     wait_until(lambda: in_foreground(container.processes(), "sleep"), "sleep to start")
     terminal.send("\x03")
     terminal.expect_exact(PROMPT)
-    # 128 + SIGINT; and the shell has not got the ^C itself.
+    # 128 + SIGINT; the shell itself did not receive SIGINT.
     assert answer(terminal, "echo $?").strip() == "130"
     terminal.sendline("exit 5")
     terminal.expect(pexpect.EOF)
@@ -54,7 +54,7 @@ def test_keys_reach_a_command_that_is_not_a_shell(engine):
     terminal, container = engine.terminal("/helpers/reporter")
     terminal.expect("ready")
     terminal.send("\x03")
-    # SI_KERNEL: from the terminal; and not once more from us.
+    # SI_KERNEL: from the terminal; dumb-init does not send it again.
     terminal.expect(rf"{signal.SIGINT:d} 128 0 0\r\n")
     terminal.send("\x1c")
     terminal.expect(rf"{signal.SIGQUIT:d} 128 0 0\r\n")
@@ -70,7 +70,7 @@ def test_window_size_and_its_changes_arrive(engine):
     terminal.expect("ready\r\n")
     for rows, columns in [(33, 99), (44, 111)]:
         terminal.setwinsize(rows, columns)
-        # Docker's client misses a change at its start: once more, until it looks.
+        # Docker's client misses a change at its start: repeat it until it is noticed.
         while terminal.expect_exact([f"{rows} {columns}\r\n", pexpect.TIMEOUT],
                                     timeout=1):
             terminal.kill(signal.SIGWINCH)
@@ -80,7 +80,7 @@ def test_window_size_and_its_changes_arrive(engine):
 def test_detached_container_runs_on_and_can_be_attached_again(shell, engine):
     terminal, container = shell
     assert answer(terminal, "x=kept").strip() == ""
-    # Podman takes them only as a hand types them: one read(2) for each.
+    # Podman accepts them only if they are typed one by one: one read(2) for each.
     terminal.delaybeforesend = 0.2
     for key in DETACH:
         terminal.send(key)
@@ -96,7 +96,7 @@ def test_detached_container_runs_on_and_can_be_attached_again(shell, engine):
 
 
 def test_container_with_a_terminal_but_without_input_can_be_stopped(engine):
-    """-t alone: the log is a terminal, and nobody types."""
+    """-t alone: the log is a terminal without input."""
     container = engine.start(
         "sh", "-c", "trap 'echo bye; exit 5' TERM; test -t 1 && echo ready; "
         "sleep 1000 & while :; do wait; done", options=["-t"])

@@ -1,5 +1,5 @@
-"""Where a storm takes place: an init as PID 1 of a namespace, with a COMMAND that is
-told what to do, and what is to be true of them afterwards."""
+"""The place of a storm: an init as PID 1 of a namespace, a COMMAND that takes orders,
+and the conditions that both must fulfil afterwards."""
 
 import contextlib
 import json
@@ -12,31 +12,31 @@ import time
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-# For whoever imports this first, too.
+# Also for a program that imports this module first.
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench")]
 
 from harness import children, processor_time
 import watch
-# Some of these are for the storms, which take them from here.
+# The storms import some of these from here.
 from watch import (maps_other_users, memory, state, status_field, wait_until,
                    waits_for_good)
 
 AS_PID_1 = [str(ROOT / "tools" / "in-pid-namespace")]
 PATIENCE = 60  # seconds, where a busy machine has much to do
 watch.TIMEOUT = PATIENCE
-# All that can be sent to PID 1 from outside, but for what ends or stops it and for
-# SIGCHLD; and of these, what stops COMMAND in session mode.
+# All signals that can be sent to PID 1 from outside, except SIGKILL and SIGSTOP, which
+# end or stop it, and SIGCHLD; and those of them that stop COMMAND in session mode.
 ORDINARY = [signum for signum in range(1, 32) if signum not in (9, 17, 19)]
 JOB_STOP = [20, 21, 22]
 
 
 class Skipped(Exception):
-    """This storm cannot be made here."""
+    """This storm cannot run here."""
 
 
 @dataclass
 class Place:
-    """What storms need to know. scale: 1 is all that is asked for, in full."""
+    """The parameters of a storm. scale: 1 for a full storm, less for a part of it."""
     init: str
     helpers: pathlib.Path
     scale: float
@@ -46,26 +46,26 @@ class Place:
         return [str(self.helpers / name), *map(str, words)]
 
     def part(self, count, least):
-        """So many, or at this scale less."""
+        """count at full scale, otherwise the part of it, but at least `least`."""
         return max(least, round(count * self.scale))
 
 
 def set_of(signums):
-    """In hex, as in /proc/PID/status."""
+    """The set of signals in hex, as in /proc/PID/status."""
     return f"{sum(1 << (signum - 1) for signum in signums):x}"
 
 
 def exit_code(popen, limit=PATIENCE):
-    """As a shell counts: 128+N if signal N killed it."""
+    """The exit code as in a shell: 128+N if signal N killed the process."""
     with os.fdopen(os.pidfd_open(popen.pid)) as process:
         assert select.select([process], [], [], limit)[0], \
-            f"has not ended after {limit} s"
+            f"expected an exit in {limit} s, got none"
     code = popen.wait()
     return code if code >= 0 else 128 - code
 
 
 class Init:
-    """An init that runs. before: words that run it, inside of its namespace."""
+    """A running init. before: words that run it, inside its namespace."""
 
     def __init__(self, words, before=(), as_pid_1=True):
         self.errors = os.fdopen(os.memfd_create("stderr"), "r+b")
@@ -79,7 +79,7 @@ class Init:
 
     @property
     def pid(self):
-        """The init's, as we see it."""
+        """The init's PID, in the PID namespace of this program."""
         if not self.as_pid_1:
             return self.popen.pid
         if self._pid is None:
@@ -88,7 +88,7 @@ class Init:
 
     @property
     def command(self):
-        """COMMAND's PID: the eldest that we see below the init."""
+        """COMMAND's PID: the eldest child of the init."""
         return min(children(self.pid))
 
     def hear(self, limit=PATIENCE):
@@ -97,9 +97,9 @@ class Init:
         while b"\n" not in self.said:
             left = deadline - time.monotonic()
             assert left > 0 and select.select([self.popen.stdout], [], [], left)[0], \
-                f"COMMAND says nothing for {limit} s"
+                f"expected a line of COMMAND in {limit} s, got none"
             read = os.read(self.popen.stdout.fileno(), 4096)
-            assert read, "COMMAND has ended, status " \
+            assert read, "expected a line, got COMMAND's exit with status " \
                 f"{exit_code(self.popen)}: {self.complaints()}"
             self.said += read
         line, _, self.said = self.said.partition(b"\n")
@@ -109,30 +109,30 @@ class Init:
         self.popen.stdin.write(f"{text}\n".encode())
 
     def ask(self, text):
-        """Tells COMMAND, and returns what it says."""
+        """Sends a line to COMMAND, and returns the answer."""
         self.tell(text)
         return self.hear()
 
     def report(self):
-        """What turmoil.c has counted."""
+        """The counts of turmoil.c."""
         return json.loads(self.ask("report"))
 
     def end(self, status):
-        """Lets turmoil.c end so."""
+        """Lets turmoil.c exit with this status."""
         self.tell(f"exit {status}")
         self.expect_status(status)
 
     def expect_status(self, status):
-        """The init ends, as COMMAND has."""
+        """The init must exit with COMMAND's status."""
         got = exit_code(self.popen)
-        assert got == status, f"status {got}, and COMMAND's was {status}"
+        assert got == status, f"expected COMMAND's status {status}, got {got}"
 
     def complaints(self):
         self.errors.seek(0)
         return self.errors.read().decode(errors="replace").strip()
 
     def footprint(self):
-        """All that must not grow: kB of memory, open files, threads."""
+        """The resources that must not grow: kB of memory, open files, threads."""
         return {"memory": memory(self.pid),
                 "files": sorted(os.listdir(f"/proc/{self.pid}/fd")),
                 "threads": status_field(self.pid, "Threads")}
@@ -142,12 +142,12 @@ class Init:
         return processor_time(self.pid)
 
     def expect_alone(self):
-        """No zombie, and no orphan: COMMAND is the only child."""
+        """Waits until COMMAND is the only child: no zombie, and no orphan."""
         wait_until(lambda: len(children(self.pid)) == 1,
                    "the end of all children but COMMAND")
 
     def close(self):
-        """Whatever has happened: nothing of it is left."""
+        """Kills the init, in each case, so that no process is left."""
         with contextlib.suppress(ProcessLookupError):
             self.popen.kill()
         self.popen.wait()
@@ -165,14 +165,14 @@ def running(*arguments, **options):
 
 
 class Flood:
-    """A sender that runs, flood.c."""
+    """A running sender, flood.c."""
 
     def __init__(self, place, kind, pid, *words):
         self.popen = subprocess.Popen(place.helper("flood", kind, pid, *words),
                                       stdout=subprocess.PIPE, text=True)
 
     def result(self):
-        """How many it has sent, and how many it was refused."""
+        """The number of signals that were sent, and of those that were refused."""
         said, _ = self.popen.communicate(timeout=PATIENCE)
         assert self.popen.returncode == 0, "a sender has failed"
         sent, refused = said.split()
@@ -185,7 +185,7 @@ class Flood:
 
 @contextlib.contextmanager
 def floods(place, *arguments):
-    """Several at the same time; the arguments of each."""
+    """Several floods at the same time, each with its own arguments."""
     senders = [Flood(place, *each) for each in arguments]
     try:
         yield senders
@@ -195,7 +195,8 @@ def floods(place, *arguments):
 
 
 def wait_for_report(init, condition, what):
-    """The first report of COMMAND of which this is true, as long as more comes."""
+    """COMMAND's first report that fulfils the condition. Fails if the reports stop
+    changing before that."""
     report, since = init.report(), time.monotonic()
     while not condition(report):
         assert time.monotonic() - since < PATIENCE, f"{what}: {told(report)}"
@@ -207,12 +208,12 @@ def wait_for_report(init, condition, what):
 
 
 def told(report):
-    """A report in few words."""
+    """The report as a short text."""
     return f"{sum(report['received'][:32]):,} ordinary and {realtime(report):,} " \
-        f"real-time signals have come, {report['queued']:,} with a value, " \
+        f"real-time signals received, {report['queued']:,} with a value, " \
         f"{report['wrong']:,} of these out of turn"
 
 
 def realtime(report):
-    """How many signals that queue up have come."""
+    """The number of real-time signals received."""
     return sum(report["received"][32:])

@@ -11,7 +11,7 @@ import cgroups
 NAME = "bomb"
 LIMIT = 150  # processes
 BOMB = 200
-BOMBS = 6    # of each kind, as PID 1 and as an ordinary process
+BOMBS = 6    # runs of each kind, as PID 1 and as an ordinary process
 SECONDS = 0.5
 LINE = "[dumb-init] --kill-after expired: sending SIGKILL to all processes"
 ASKED = """trap 'echo asked; exit 7' TERM
@@ -24,7 +24,7 @@ KINDS = {
 
 
 def refused(cgroup):
-    """How many processes it was refused."""
+    """How many times fork was refused in the cgroup."""
     return int((cgroup / "pids.events").read_text().split()[1])
 
 
@@ -38,14 +38,14 @@ def explode(place, cgroup, kind, as_pid_1):
         begin = time.monotonic()
         os.kill(init.pid, signal.SIGTERM)
         if shell:
-            assert init.hear() == "asked", "SIGTERM has not come to COMMAND"
+            assert init.hear() == "asked", "expected SIGTERM in COMMAND, got none"
         status = exit_code(init.popen)
         took = time.monotonic() - begin
         complaints = init.complaints()
     wait_until(lambda: not (cgroup / "cgroup.procs").read_text(),
-               "the end of what is left")
+               "the end of the remaining processes")
     assert (status, complaints) == (expected, LINE), f"status {status}: {complaints}"
-    assert took >= SECONDS, f"after {took:.2f} s, which were to be {SECONDS}"
+    assert took >= SECONDS, f"expected the end after {SECONDS} s, got {took:.2f} s"
     return refused(cgroup) - before
 
 

@@ -1,6 +1,7 @@
-"""Ordinary signals at full speed from several senders, while COMMAND's group and
-orphans by the thousand come and go; and so do COMMANDs. Then one more signal of each
-kind arrives, the init is what it was before, and COMMAND's status is its own."""
+"""Ordinary signals at full speed from several senders, while thousands of orphans and
+members of COMMAND's group start and exit, and then while COMMANDs do. Afterwards one
+more signal of each kind arrives, the init uses no more resources than before, and
+exits with COMMAND's status."""
 
 import contextlib
 import os
@@ -19,12 +20,12 @@ MODES = {"session": [], "group": ["-g"], "single-child": ["-c"]}
 SHORT_LIVES = 300
 LIFE_MAX = 0.02  # seconds
 BLOCKED = "f" * 16  # all 64
-PROCESSES = 2000  # at most; a tenth of it would be there if all had the time
+PROCESSES = 2000  # at most; a tenth of it, if each process had enough processor time
 
 
 @contextlib.contextmanager
 def bounded():
-    """Words that run what has no more processes, lest the machine run out of PIDs."""
+    """Words that limit the number of processes, so that the machine keeps free PIDs."""
     try:
         cgroup = cgroups.make("pids", PROCESSES)
     except OSError:
@@ -37,7 +38,8 @@ def bounded():
 
 
 def flood(place, init, mode, ms):
-    """Returns how many signals that were. In session mode some would stop COMMAND."""
+    """Returns the number of signals sent. In session mode those that would stop COMMAND
+    are not sent."""
     signums = set(ORDINARY) - set(JOB_STOP if mode == "session" else ())
     arguments = [("mix", init.pid, ms, place.random.getrandbits(31), set_of(signums))
                  for _ in range(SENDERS)]
@@ -52,8 +54,8 @@ def flood(place, init, mode, ms):
 
 
 def expect_one_more(init, mode):
-    """Of each signal. One after the other: SIGCONT undoes what would stop, and what
-    would stop undoes SIGCONT."""
+    """One more of each signal, one after the other: SIGCONT discards pending stop
+    signals, and a stop signal discards a pending SIGCONT."""
     for signum in ORDINARY + list(range(32, 65)):
         before = init.report()["received"][signum]
         os.kill(init.pid, signum)
@@ -63,12 +65,13 @@ def expect_one_more(init, mode):
             continue
         after = wait_for_report(init,
                                 lambda report: report["received"][signum] > before,
-                                f"signal {signum} does not arrive")
-        assert after["received"][signum] == before + 1, f"signal {signum} came twice"
+                                f"expected signal {signum}, got")
+        assert after["received"][signum] == before + 1, \
+           f"expected signal {signum} once, got it twice"
 
 
 def long_life(place, mode, limit):
-    """Signals, and orphans."""
+    """Returns the numbers of signals sent, of those received, and of orphans."""
     with running([place.init, *MODES[mode], *place.helper("turmoil")],
                  before=limit) as init:
         init.hear()
@@ -76,8 +79,8 @@ def long_life(place, mode, limit):
         before = init.footprint()
         sent = flood(place, init, mode, place.part(MS, 500))
         after = init.footprint()
-        assert after == before, f"{before} has become {after}"
-        # What has waited for COMMAND comes first.
+        assert after == before, f"expected {before} as before, got {after}"
+        # The signals that waited for COMMAND arrive first.
         expect_one_more(init, mode)
         report = init.report()
         init.end(place.random.randrange(1, 128))
@@ -85,7 +88,7 @@ def long_life(place, mode, limit):
 
 
 def short_life(place, mode, limit):
-    """From before the init begins until after it has ended; signals."""
+    """Signals from before the init's start until after its exit. Returns how many."""
     blocked = place.helper("inherit", BLOCKED, 0)
     with running([place.init, *MODES[mode], *place.helper("turmoil")],
                  before=[*blocked, *limit]) as init:

@@ -1,6 +1,6 @@
-"""A million orphans: afterwards the init has no more memory and files than before, an
-orphan takes no more processor time than one of an init that has just begun, and none
-stays a zombie. (bench/orphans.c)"""
+"""A million orphans (bench/orphans.c). Afterwards the init has no more memory and files
+than before, an orphan takes no more processor time than in an init that has just
+started, and no orphan stays a zombie."""
 
 from statistics import median
 
@@ -9,13 +9,13 @@ from arena import running
 NAME = "orphans"
 COUNT = 1_000_000
 AT_ONCE = 1000
-# The two inits take turns, so that a busy machine makes both slower.
+# The two inits take turns, so that a busy machine slows both.
 TURNS = 30
 BOUND = 1.5
 
 
 def make(init):
-    """AT_ONCE orphans. Returns the processor time of the init for each, in µs."""
+    """Makes AT_ONCE orphans. Returns the init's processor time for each, in µs."""
     before = init.used()
     init.ask(AT_ONCE)
     init.expect_alone()
@@ -29,7 +29,7 @@ def begin(place):
 def end(init):
     init.popen.stdin.close()
     status = init.popen.wait()
-    assert status == 0, f"status {status}, and COMMAND's was 0"
+    assert status == 0, f"expected COMMAND's status 0, got {status}"
 
 
 def storm(place):
@@ -45,7 +45,7 @@ def storm(place):
         after = old.footprint()
         end(old)
         end(new)
-    assert after == before, f"{before} has become {after}"
+    assert after == before, f"expected {before} as before, got {after}"
     late, early = map(median, zip(*costs))
     compared = f"{late:.2f} µs, and {early:.2f} µs in an init that has just begun"
     assert late < BOUND * early, f"processor time for an orphan: {compared}"

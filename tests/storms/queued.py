@@ -1,7 +1,7 @@
-"""Real-time signals, queued by several senders at once: none is lost, and what each
-sender queues of a number comes in its order. So it is where there is no room, either,
-RLIMIT_SIGPENDING: what sigqueue(3) did not refuse arrives. But kill(2) never says that
-there was no room; so of what it sent some is lost, which is counted.
+"""Real-time signals, queued by several senders at once: none is lost, and the signals
+of one sender and one number arrive in order. The same is true without room in the
+queue (RLIMIT_SIGPENDING): each signal that sigqueue(3) accepted arrives. But kill(2)
+never reports that there was no room, so some of its signals are lost; they are counted.
 """
 
 import os
@@ -13,7 +13,7 @@ from arena import (floods, maps_other_users, realtime, running, status_field, to
 NAME = "queue"
 SENDERS = 4
 COUNT = 100_000
-# Of these in each mode.
+# Shares of COUNT in each mode.
 SHARES = {"stopped": 0.4, "reading": 0.4, "slow": 0.2}
 MODES = {"a single child": ["-c"], "a session": []}
 SMALL_LIMIT = 1000
@@ -23,34 +23,34 @@ def none_waits(pid):
 
 
 def room(init):
-    """Half of what the queue of this UID has left; the other half is for others."""
+    """Half of the free room in this UID's queue; the other half is for others."""
     queued, limit = map(int, status_field(init.pid, "SigQ").split("/"))
     return (limit - queued) // 2
 
 
 def flood(place, init, kind, count, first_sender):
-    """Returns how many the senders got through, and how often they were refused.
-    Instead of who is the first sender there may be a signal for kill."""
+    """Returns the number of signals sent, and the number of refusals. first_sender is
+    the number of the first sender; for the kind "kill", the signal."""
     arguments = [(kind, init.pid, count, first_sender + (kind != "kill") * sender,
                   place.random.getrandbits(31)) for sender in range(SENDERS)]
     with floods(place, *arguments) as senders:
         results = [sender.result() for sender in senders]
-        wait_until(lambda: none_waits(init.pid), "what waits for the init")
+        wait_until(lambda: none_waits(init.pid), "the delivery of all signals")
     return [sum(figures) for figures in zip(*results)]
 
 
 def expect_all(init, options, sent):
-    """All that were sent have come, and in single-child mode with their values."""
+    """All signals must have arrived, and in single-child mode with their values."""
     report = wait_for_report(init, lambda report: realtime(report) >= sent,
                              f"of {sent:,} sent")
     valued = report["queued"] == sent or "-c" not in options
     assert valued and report["wrong"] == 0 and realtime(report) == sent, \
-        f"{sent:,} were sent, and {told(report)}"
+        f"expected {sent:,} signals, got: {told(report)}"
     return report
 
 
 def in_mode(place, options):
-    """How many were sent, and how often a sender was told that there is no room."""
+    """The number of signals sent, and how often there was no room for one."""
     sent = refused = 0
     with running([place.init, *options, *place.helper("turmoil")]) as init:
         init.hear()
@@ -71,9 +71,9 @@ def in_mode(place, options):
 
 
 def in_small_room(place, options, kind):
-    """Where the queue is full all the time: how many were sent, refused, received."""
+    """The numbers of signals sent, refused, received while the queue is always full."""
     arguments = [place.part(COUNT / SENDERS, 2000), 40 if kind == "kill" else 0]
-    # The queue is that of a UID, of one that nobody else has.
+    # A queue belongs to a UID; this UID has no other process.
     small = ["setpriv", "--reuid", str(place.random.randrange(20_000, 60_000)),
              "--clear-groups", "--inh-caps=+dac_override",
              "--ambient-caps=+dac_override", "prlimit",

@@ -1,5 +1,5 @@
-"""Memory runs short until something in the cgroup is killed for it (eater.c): that
-is COMMAND and not the init, whose status is 137, and who says why."""
+"""Memory runs short until the kernel kills a process in the cgroup (eater.c). It must
+kill COMMAND and not the init, which says why and exits with 137."""
 
 import re
 
@@ -16,12 +16,12 @@ LINE = re.compile(
 
 
 def kills(cgroup):
-    """How many processes were killed for want of memory."""
+    """The number of processes that the OOM killer has killed in the cgroup."""
     for name in ("memory.events", "memory.oom_control"):
         if (cgroup / name).exists():
             return int(re.search(r"^oom_kill (\d+)", (cgroup / name).read_text(),
                                  re.MULTILINE)[1])
-    raise Skipped("this kernel does not count who is killed for want of memory")
+    raise Skipped("this kernel does not count OOM kills")
 
 
 def starve(place, cgroup):
@@ -29,14 +29,14 @@ def starve(place, cgroup):
     with running([place.init, *options, *place.helper("eater")],
                  before=cgroups.enter(cgroup)) as init:
         init.hear()
-        # It has looked how many there were before.
-        wait_until(lambda: waits_for_good(init.pid), "our look at the cgroup")
+        # The init has then read the number of OOM kills so far.
+        wait_until(lambda: waits_for_good(init.pid), "a read of the OOM kills")
         init.tell("begin")
         status = exit_code(init.popen)
         complaints = init.complaints().replace(
             "\n[dumb-init] --grace expired: sending SIGKILL to all processes", "")
     assert status == 137 and LINE.fullmatch(complaints), \
-        f"{' '.join(options)}: status {status}: {complaints or 'not a word'}"
+        f"{' '.join(options)}: status {status}: {complaints or 'no message'}"
 
 
 def storm(place):

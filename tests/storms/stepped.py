@@ -1,6 +1,6 @@
-"""The clock is set, forward and back, while deadlines run: each is kept as if it were
-not. In a kernel of its own, user-mode Linux, so that this machine's clock stays as it
-is; "steps" is what runs there."""
+"""The clock is set, forward and back, while deadlines run: this must not change them.
+It runs in a kernel of its own, user-mode Linux, so that this machine's clock stays as
+it is; the program "steps" runs there."""
 
 import json
 import platform
@@ -16,7 +16,7 @@ KERNEL = "linux.uml"
 
 
 def boot(place, rounds):
-    """What steps has said."""
+    """The output of steps."""
     words = ["/usr/bin/python3", ROOT / "tests/storms/steps", place.init,
              place.helpers, rounds, place.random.getrandbits(31)]
     kernel = subprocess.Popen(

@@ -1,5 +1,5 @@
-"""SIGSTOP and SIGCONT of the init itself, from outside and at random, while signals
-are queued and orphans made: none is lost, and nothing is left."""
+"""SIGSTOP and SIGCONT for the init itself, from outside and at random, while signals
+are queued and orphans made: no signal is lost, and no process is left."""
 
 import os
 import signal
@@ -11,14 +11,14 @@ from arena import (floods, realtime, running, state, told, wait_for_report,
 NAME = "stops"
 LIVES = 20
 BURSTS = 40   # in each life
-SENDERS = 4   # in each burst; all together fewer than a value can tell apart
+SENDERS = 4   # in each burst; a value can tell all senders apart
 SIGNALS = 50  # of each sender
 MOMENT = 0.005  # seconds, at most
 
 
 def burst(place, init, first_sender):
-    """Stops and continues the init while there are senders. Returns how often it
-    was stopped, and how many signals were sent."""
+    """Stops and continues the init while senders run. Returns the number of stops and
+    of signals sent."""
     stops = 0
     arguments = [("queue", init.pid, SIGNALS, first_sender + sender,
                   place.random.getrandbits(31)) for sender in range(SENDERS)]
