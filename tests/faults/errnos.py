@@ -1,4 +1,4 @@
-"""What the manual pages, section 2 of man-pages 6.03, name under ERRORS."""
+"""The errnos under ERRORS in the manual pages, section 2 of man-pages 6.03."""
 
 FILES = "EACCES EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR"
 WAIT = "ECHILD EINTR EINVAL EAGAIN ESRCH"
@@ -50,7 +50,7 @@ PAGES = {
                "ENFILE ENOEXEC EPERM ETXTBSY"),
 }
 
-# What a filter of a container says, seccomp(2), is added to each.
+# The errnos of a container's seccomp(2) filter are added to each call.
 FILTER = {"EPERM", "ENOSYS"}
 ERRNOS = {call: sorted({*errnos.split()} | FILTER)
           for calls, errnos in PAGES.values() for call in calls}

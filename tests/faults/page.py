@@ -15,37 +15,38 @@ set of options:
 
 {sets}
 
-It makes each fail with each errno that its manual page names, and with EPERM and
-ENOSYS, which a seccomp filter says: {count} faults, in the static musl build on
-{machine}. *Once* is one call of its kind, each in its turn (in *run* the first
-four); *always* is each from one on.
+It makes each call fail with each errno that its manual page names, and with EPERM and
+ENOSYS, which a seccomp filter returns: {count} faults, in the static musl build on
+{machine}. *Once*: one call of this kind fails, each in its turn (in *run* the first
+four). *Always*: a call and all later ones of this kind fail.
 
-- *start* is before COMMAND, and *child* is what becomes COMMAND: it runs as if
-  nothing had been, or dumb-init ends with 1 or 126 and a line that says why, and no
-  process is left.
-- *settle* is from there to the first wait without a limit, *run* is after that.
-  COMMAND gets the signals; when the call works again it gets a later one, and those
-  that have waited; orphans are collected; dumb-init ends with COMMAND's status.
-- *end* is COMMAND's end while the call always fails. If dumb-init does not see it,
-  it ends, with COMMAND's status, when the call works again.
+- *start* is the time before COMMAND, and *child* is the process that becomes COMMAND.
+  COMMAND runs as without the fault, or dumb-init exits with 1 or 126 and a line that
+  says why, and no process is left.
+- *settle* is the time from there to the first wait without a limit, *run* is after
+  that. COMMAND gets the signals; when the call works again, COMMAND gets a later
+  signal and those that have waited; orphans are reaped; dumb-init exits with COMMAND's
+  status.
+- *end* is COMMAND's exit while the call always fails. If dumb-init does not notice the
+  exit, it exits with COMMAND's status when the call works again.
 
-In no case does dumb-init end early, hang, end with another status, lose a signal
-without a warning, leave a zombie, or keep a processor busy. But who is said to be
-gone (ESRCH, ECHILD) is believed to be.
+In no case does dumb-init exit early, hang, exit with another status, lose a signal
+without a warning, leave a zombie, or keep a processor busy. There is one exception:
+dumb-init believes the kernel that a process is gone (ESRCH, ECHILD).
 
 | call | errno | when | options | faults | outcome |
 |---|---|---|---|---|---|
 {rows}
 
-What is left is not ended where dumb-init is not PID 1, for which there is
-`kill(-1)`, and cannot look into `/proc`. COMMAND gets what the kernel sends us for
-giving up our terminal only if each wait has failed from the start, when nothing at
-all is passed on, and then works.
+Remaining processes are not terminated if dumb-init is not PID 1, which can use
+`kill(-1)`, and cannot read `/proc`. COMMAND gets the signals that the kernel sends to
+dumb-init for giving up its terminal only in one case: each wait has failed from the
+start, so that no signal is forwarded, and then works.
 """
 
 
 def whens(cases):
-    """"start once, run" for cases of which those of run are of both kinds."""
+    """Phases, with "once" or "always" if only that was tried: "start once, run"."""
     found = collections.defaultdict(set)
     for case in cases:
         found[case.phase].add(case.when)
@@ -61,13 +62,13 @@ def code(name):
 
 
 def listed(sets):
-    """In lines, none of which ends in the middle of a set."""
+    """A list of the sets, in lines that do not break within the name of a set."""
     line = ", ".join(code(name).replace(" ", "~") for name in sets) + "."
     return textwrap.fill(line, 85, break_on_hyphens=False).replace("~", " ")
 
 
 def options_of(cases, makers, sets):
-    """The sets of options; makers make that call at all."""
+    """The sets of options in cases. makers: all sets that make the call."""
     names = {case.options for case in cases}
     others = makers - names
     few = len(others) < len(names)

@@ -13,22 +13,22 @@ import time
 
 from watch import children, wait_until, waits_for_good
 
-LIMIT = 10  # seconds, for what comes at once when all is well
+LIMIT = 10  # seconds, for events that come at once unless a test fails
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
-# left: after COMMAND's end it waits for the rest. killed: COMMAND is, by SIGKILL.
+# left: the init waits for processes that outlive COMMAND. killed: SIGKILL ends COMMAND.
 Options = collections.namedtuple("Options", "words pid1 terminal left killed",
                                  defaults=[False, False, False, False])
 
 
 class Subject:
-    """An init behind a gate; once that is open, its COMMAND too."""
+    """An init that waits at a gate; once that is open, it starts COMMAND."""
 
     def __init__(self, options, init, helpers):
         self.options = options
         self.pause = "--pause" in options.words
         self.strace = None
-        self.text = b""  # what COMMAND says, and how often it was sent what
+        self.text = b""  # COMMAND's output; `sent` counts the signals for it
         self.at_end = False
         self.sent = collections.Counter()
         self.trace = tempfile.NamedTemporaryFile(mode="r", errors="replace")
@@ -62,7 +62,7 @@ class Subject:
         self.gate = None
 
     def attach(self, *options):
-        """Traces it from here on."""
+        """Traces the init from now on."""
         self.strace = subprocess.Popen(
             ["strace", *options, "-e", "signal=none", "-o", self.trace.name, "-p",
              str(self.pid)], stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
@@ -80,12 +80,12 @@ class Subject:
                     f"inject={call}:error={errno}:when={when}")
 
     def injected(self):
-        """How many calls were made to fail so far."""
+        """The number of calls that strace has made fail so far."""
         text = pathlib.Path(self.trace.name).read_text(errors="replace")
         return text.count("(INJECTED)")
 
     def said(self):
-        """The init's lines."""
+        """The lines on the init's stderr."""
         return os.pread(self.errors.fileno(), 1 << 20, 0).decode().splitlines()
 
     def send(self, pid, signum):
@@ -93,7 +93,7 @@ class Subject:
         os.kill(pid, signum)
 
     def listen(self, limit):
-        """Waits for COMMAND to say more. Returns whether it did."""
+        """Waits for more output of COMMAND. Returns whether there was some."""
         if not select.select([self.popen.stdout], [], [], limit)[0]:
             return False
         data = os.read(self.popen.stdout.fileno(), 4096)
@@ -102,13 +102,13 @@ class Subject:
         return not self.at_end
 
     def lines(self):
-        """How often COMMAND has said what."""
+        """How often COMMAND has printed each line."""
         return collections.Counter(
             line.decode() for line in self.text.splitlines(keepends=True)
             if line.endswith(b"\n"))
 
     def heard(self, word, until=lambda: False, limit=LIMIT):
-        """Whether COMMAND says this word, as often as it was sent it."""
+        """Waits until COMMAND has printed this word as often as it was sent."""
         deadline = time.monotonic() + limit
         wanted = max(1, self.sent[word])
         while self.lines()[word + "\n"] < wanted:
@@ -120,7 +120,7 @@ class Subject:
         return True
 
     def ended(self, limit=LIMIT):
-        """Its status, or None."""
+        """The status that the init exits with, or None after the limit."""
         if self.popen.poll() is not None:
             return self.popen.returncode
         with os.fdopen(os.pidfd_open(self.popen.pid)) as process:
@@ -129,26 +129,26 @@ class Subject:
         return self.popen.wait()
 
     def is_idle(self):
-        """Or has ended."""
+        """Whether the init waits without a limit, or has ended."""
         try:
             return waits_for_good(self.pid)
         except OSError:
             return True
 
     def find_command(self):
-        """The PID of COMMAND; in a pause, of who makes orphans in its place."""
+        """The PID of COMMAND; in a pause, of the process that makes orphans instead."""
         return next((pid for pid in children(self.pid) if "orphaner" in pathlib.Path(
             f"/proc/{pid}/cmdline").read_text()), None)
 
     def tidy(self):
-        """Everything is killed."""
+        """Kills all processes, and closes the files."""
         if self.gate is not None:
             os.close(self.gate)
         for pid in [*children(self.pid), self.pid, self.popen.pid]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
-                pass  # what has ended; PIDs are not used again so soon
+                pass  # it has ended; its PID is not used again so soon
         self.detach()
         self.popen.wait()
         self.popen.stdout.close()

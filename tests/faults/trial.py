@@ -1,4 +1,4 @@
-"""One fault: what comes of a system call that is made to fail."""
+"""One fault: a system call is made to fail, and the outcome is checked."""
 
 import collections
 import ctypes
@@ -10,44 +10,44 @@ import time
 from subject import LIMIT
 from watch import children, state, wait_until
 
-# when: "once", the number-th of its calls; or "always", from that one on.
+# when: "once" (only the call with this number fails) or "always" (from that one on).
 Case = collections.namedtuple("Case", "options phase call errno when number last")
 
 PHASES = ["start", "child", "settle", "run", "end"]
 
-SOON = 0.5  # seconds, for what does not come as long as the call fails
-HELD = 1    # seconds, for an end that does not come so
-STATUS = 7  # what COMMAND ends with
-BUSY = 20   # failed calls in 50 ms; one that we wait for fails every 20 ms
+SOON = 0.5  # seconds, for signals that do not come as long as the call fails
+HELD = 1    # seconds, for an exit that does not come as long as the call fails
+STATUS = 7  # COMMAND's exit status
+BUSY = 20   # failed calls in 50 ms; dumb-init retries a failed wait every 20 ms
 
 NOTHING = "no difference"
 REFUSED = "a warning: that signal is refused"
-GONE = "its target is said to be gone: that signal is lost"
-LATE = "signals wait until it works again"
-LATE_END = "ends once it works again"
+GONE = "the kernel reports that the target is gone: that signal is lost"
+LATE = "signals wait until the call works again"
+LATE_END = "exits once the call works again"
 WARNED = "a warning"
-ELSEWHERE = "a warning: orphans go to another"
-UNKNOWN = "as on a kernel without it, Linux < 3.4: no warning"
-UNENDED = "a warning: what is left is not ended"
-ALONE = "nobody is said to be left: ends"
-TERMINAL = "COMMAND gets the SIGHUP and SIGCONT of our terminal, too"
+ELSEWHERE = "a warning: another process adopts orphans"
+UNKNOWN = "as on a kernel without this call, Linux < 3.4: no warning"
+UNENDED = "a warning: remaining processes are not terminated"
+ALONE = "the kernel reports no child: exits"
+TERMINAL = "COMMAND also gets SIGHUP and SIGCONT of dumb-init's terminal"
 REFUSES = ("kill", "pidfd_send_signal", "rt_sigqueueinfo")
 TWICE = "the signal of a key comes twice"
 
 
 class Bad(Exception):
-    """An outcome that is not to be."""
+    """An outcome that must not happen."""
 
 
 class Trial:
-    """A case, as it is tried on a subject."""
+    """A case, tried on a subject."""
 
     def __init__(self, case, subject):
         self.case = case
         self.subject = subject
         self.command = None
-        self.works = False  # again, what has failed always
-        self.late = []      # signals that did not come
+        self.works = False  # the call that has always failed works again
+        self.late = []      # signals that have not arrived
         self.notes = set()
 
     def is_always(self, *calls):
@@ -58,7 +58,7 @@ class Trial:
             "kill", "pidfd_open", "pidfd_send_signal")
 
     def outcome(self):
-        """In words; None if the call was not made. Raises Bad."""
+        """The outcome as text; None if the call was not made. Raises Bad."""
         case, subject = self.case, self.subject
         if case.phase in ("start", "child", "settle"):
             self.inject()
@@ -82,9 +82,9 @@ class Trial:
         if not subject.injected():
             return None
         if case.call == "prctl" and not self.notes:
-            raise Bad("not a word of that")
+            raise Bad("expected a warning, got none")
         if len(self.notes) > 1:
-            self.notes.discard(WARNED)  # the other note says of which
+            self.notes.discard(WARNED)  # the other note says which warning
         return "; ".join(sorted(self.notes)) or NOTHING
 
     def inject(self):
@@ -99,7 +99,7 @@ class Trial:
         return self.subject.injected() > 0 or (not at_once and self.subject.is_idle())
 
     def is_up(self):
-        """Whether COMMAND runs, and the init waits. False if that has ended."""
+        """Waits until COMMAND runs and the init is idle. False if the init exits."""
         subject = self.subject
         busy = self.is_always("rt_sigtimedwait", "waitid")
         if not subject.heard("ready"):
@@ -117,20 +117,20 @@ class Trial:
         if status is None:
             raise Bad("hangs at the start")
         if status not in (1, 126, 127):
-            raise Bad(f"ended with {status}: {lines}")
+            raise Bad(f"exited with {status}: {lines}")
         if not lines or not all(re.match(r"\[dumb-init\] .", line) for line in lines):
-            raise Bad(f"said {lines}")
+            raise Bad(f"expected messages of dumb-init, got {lines}")
         if not subject.pause:
             while subject.listen(LIMIT):
                 pass
             if subject.text or not subject.at_end:
-                raise Bad("a process was started all the same")
+                raise Bad("a process was started nevertheless")
         return f"status {status}, and a line that says why"
 
     def send(self, signum, value):
         subject = self.subject
         if subject.popen.poll() is not None:
-            raise Bad(f"ended early, with {subject.popen.returncode}")
+            raise Bad(f"exited early, with {subject.popen.returncode}")
         if value is None:
             subject.send(subject.pid, signum)
         else:
@@ -143,9 +143,10 @@ class Trial:
             line in each for each in self.subject.said())
 
     def is_hopeless(self, signum):
-        """Returns what tells, while it is called, whether a signal does not come."""
+        """Returns a function that is called repeatedly while a signal has not arrived.
+        It returns true when the signal will not arrive."""
         before = self.subject.injected()
-        failed = []  # when that was seen
+        failed = []  # the times at which a failed call was seen
         slow = not self.works and (
             self.is_lie() or self.is_always("rt_sigtimedwait", "clock_gettime"))
 
@@ -157,7 +158,7 @@ class Trial:
         return hopeless
 
     def pass_on(self, signum, value=None):
-        """A signal, and what becomes of it. Returns whether it has come."""
+        """Sends a signal and notes its fate. Returns whether it was forwarded."""
         self.send(signum, value)
         if self.subject.pause:
             return True
@@ -165,7 +166,7 @@ class Trial:
         if self.subject.heard(word, self.is_hopeless(signum)):
             return True
         if self.works:
-            raise Bad(f"{signum.name} is lost though it works again")
+            raise Bad(f"{signum.name} is lost although the call works again")
         if self.is_refused(signum):
             self.notes.add(REFUSED)
         elif self.is_lie():
@@ -178,13 +179,13 @@ class Trial:
         return False
 
     def orphan(self, signum=signal.SIGUSR2):
-        """Three that end at once, or one that stays."""
+        """Makes three orphans that exit at once (SIGUSR2), or one that stays (SIGURG)."""
         self.subject.send(self.command, signum)
         if not self.subject.heard(str(int(signum))):
             raise Bad("COMMAND does not run")
 
     def events(self):
-        """What calls while COMMAND runs are for."""
+        """Events that make the init call while COMMAND runs: signals and orphans."""
         self.pass_on(signal.SIGUSR1)
         words = self.subject.options.words
         if "-dHUP:0.02" in words:
@@ -198,14 +199,15 @@ class Trial:
         self.orphan()
 
     def type_key(self):
-        """^C goes to the group that both are in."""
+        """^C goes to the foreground group, which both are in."""
         self.subject.sent["2"] += 1
         os.write(self.subject.terminal[0], b"\3")
         if not self.subject.heard("2"):
-            raise Bad("COMMAND is not in our group")
+            raise Bad("COMMAND is not in the init's group")
 
     def never_busy(self):
-        """A lie about who is there is believed only after a while."""
+        """The init must not stay busy. It believes only after a while that a process
+        is gone, so this has a generous limit."""
         deadline = time.monotonic() + 3 * LIMIT
         while self.case.when == "always":
             before = self.subject.injected()
@@ -213,10 +215,10 @@ class Trial:
             if self.subject.injected() - before <= BUSY:
                 return
             if time.monotonic() > deadline:
-                raise Bad("busy while it fails")
+                raise Bad("busy while the call fails")
 
     def all_is_well(self):
-        """What has failed always works again."""
+        """The call that has always failed works again: so must everything else."""
         subject = self.subject
         for signum in self.late:
             if not subject.heard(str(int(signum))):
@@ -227,7 +229,8 @@ class Trial:
         self.no_zombie()
 
     def no_zombie(self):
-        """In a pause it is believed that there is none, until another dies."""
+        """After ECHILD in a pause, the init believes that it has no child until
+        another one exits."""
         believed = self.subject.pause and self.case.errno == "ECHILD"
         deadline = time.monotonic() + LIMIT
         while set(children(self.subject.pid)) - {self.command}:
@@ -238,7 +241,7 @@ class Trial:
             time.sleep(0.05 if believed else 0.002)
 
     def end(self):
-        """COMMAND is asked to end, by us if the init may be deaf."""
+        """Asks COMMAND to exit; directly, if the init may not forward the signal."""
         subject = self.subject
         if subject.options.left:
             self.orphan(signal.SIGURG)
@@ -253,11 +256,11 @@ class Trial:
         early = "-W" in subject.options.words and self.end_the_rest()
         status = subject.ended() if early else self.status()
         if status is None:
-            raise Bad("does not end")
+            raise Bad("does not exit")
         killed = 128 + signal.SIGKILL
         if status != (0 if subject.pause else killed if subject.options.killed
                       else STATUS):
-            raise Bad(f"ended with {status}")
+            raise Bad(f"exited with {status}")
         if (self.case.call, self.case.errno) == ("prctl", "EINVAL"):
             self.notes.add(UNKNOWN)
         for line in subject.said():
@@ -271,21 +274,21 @@ class Trial:
                 self.notes.add(WARNED)
 
     def end_the_rest(self):
-        """Returns whether the init has ended before."""
+        """Ends the remaining processes. Returns whether the init had ended before."""
         subject = self.subject
         wait_until(lambda: state(self.command) in "XZ", "COMMAND's end")
         if subject.ended(0.1) is not None:
             if self.case.errno == "ECHILD":
                 self.notes.add(ALONE)
             elif self.case.call != "prctl":
-                raise Bad("ended before the rest")
+                raise Bad("exited before the remaining processes")
             return True
         for pid in children(subject.pid):
             os.kill(pid, signal.SIGKILL)
         return False
 
     def status(self):
-        """What the init ends with, if need be once the call works again."""
+        """The init's status; if it does not exit before, once the call works again."""
         if self.case.phase != "end":
             return self.subject.ended()
         slow = self.is_always("wait4", "waitid", "kill", "rt_sigtimedwait",
@@ -298,7 +301,7 @@ class Trial:
         return status
 
     def never_strange(self):
-        """COMMAND got what it was sent, each once."""
+        """COMMAND must have received exactly the signals that were sent."""
         subject = self.subject
         while subject.listen(0):
             pass

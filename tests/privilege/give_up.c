@@ -1,8 +1,8 @@
 /*
- * What dumb-init would be if it gave up, once COMMAND runs, what it does not
- * need: with -DCAPABILITIES all but CAP_KILL, else the system calls that it
- * does not make (those of musl on x86-64 are listed). docs/reliability.md says
- * why it does not: tests/privilege/run looks at what this would do.
+ * A dumb-init that gives up unneeded privileges once COMMAND runs: with
+ * -DCAPABILITIES all capabilities except CAP_KILL, otherwise the system calls
+ * that it does not make (the list is for musl on x86-64). tests/privilege/run
+ * observes the effects; docs/reliability.md says why dumb-init does not do it.
  *
  * main.c calls supervise_with_less in place of supervise (Makefile).
  */
@@ -45,7 +45,7 @@ static void give_up(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 enum {
-	NO_SUCH_CALL = 38, /* ENOSYS; to be killed would be worse */
+	NO_SUCH_CALL = 38, /* ENOSYS; being killed would be worse */
 };
 
 static void give_up(void)
