@@ -179,7 +179,7 @@ class Trial:
         return False
 
     def orphan(self, signum=signal.SIGUSR2):
-        """Makes three orphans that exit at once (SIGUSR2), or one that stays (SIGURG)."""
+        """Makes three orphans that exit at once (SIGUSR2), or one (SIGURG)."""
         self.subject.send(self.command, signum)
         if not self.subject.heard(str(int(signum))):
             raise Bad("COMMAND does not run")
