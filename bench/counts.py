@@ -1,4 +1,4 @@
-"""What can be counted: bytes, system calls, wake-ups. No noise reaches these."""
+"""Counts bytes, system calls and wake-ups, which are free of noise."""
 
 import itertools
 import os
@@ -17,15 +17,16 @@ SIGNALS = 100
 
 
 def size_with_libraries(path):
-    """A dynamic program is of no use without its loader and libraries."""
+    """The size of a program, of its loader and of its libraries."""
     listed = subprocess.run(["ldd", path], capture_output=True, text=True, check=False)
     libraries = re.findall(r"(/\S+) \(", listed.stdout)
     return sum(os.path.getsize(file) for file in [path, *libraries])
 
 
 def calls_before_command(init, command, trace):
-    """After the execve that starts us; COMMAND's own included. Not the waits of the
-    two processes for each other, and of ours for signals: they delay nothing."""
+    """System calls after the execve of the init, including its child's, up to the
+    execve of COMMAND. Waits of the two processes for each other and for signals are
+    not counted, because they delay nothing."""
     subprocess.run(["strace", "-qq", "-f", "-o", trace, *init.words, command],
                    check=True, env=harness.ENVIRONMENT, timeout=harness.LIMIT)
     with open(trace, encoding="ascii", errors="replace") as file:
@@ -38,7 +39,7 @@ def calls_before_command(init, command, trace):
 
 
 def calls_for_a_signal(init, receiver, trace):
-    """From one signal passed on to the next."""
+    """The init's system calls from one forwarded signal to the next."""
     strace = ["strace", "-qq", "-o", trace, "-e", "signal=none"]
     with harness.running([*strace, *init.words], receiver) as traced:
         traced.pid, = harness.children(traced.popen.pid)
@@ -52,13 +53,13 @@ def calls_for_a_signal(init, receiver, trace):
 
 
 def wake_ups(inits, receiver, seconds):
-    """A second, of each, while they do nothing; all at the same time."""
+    """Wake-ups a second of each idle init; all run at the same time."""
     def switches(process):
         fields = harness.numbers(process.pid, "status")
         return (fields["voluntary_ctxt_switches"] +
                 fields["nonvoluntary_ctxt_switches"])
     processes = [harness.Running(init.words, receiver) for init in inits]
-    time.sleep(0.5)  # the start of tini's second
+    time.sleep(0.5)  # then tini's one-second period starts
     before = [switches(process) for process in processes]
     time.sleep(seconds)
     after = [switches(process) for process in processes]

@@ -1,4 +1,4 @@
-"""From the last process's death to the init's (straggler.c)."""
+"""The time from the death of the last process to the exit of the init (straggler.c)."""
 
 import os
 import select
@@ -14,7 +14,7 @@ GRACE = ["--grace", "60"]
 
 
 def microseconds(words, command, as_pid_1=False):
-    """From the time that COMMAND, or its helper, says to the end of the init."""
+    """From the time that COMMAND, or its helper, prints to the exit of the init."""
     around = harness.AS_PID_1 if as_pid_1 else []
     popen = subprocess.Popen([*around, *words, *command], stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, bufsize=0,
@@ -23,7 +23,7 @@ def microseconds(words, command, as_pid_1=False):
     pid = harness.children(popen.pid)[0] if as_pid_1 else popen.pid
     process = os.pidfd_open(pid)
     if not select.select([process], [], [], harness.LIMIT)[0]:
-        sys.exit(f"{popen.args}: does not end")
+        sys.exit(f"{popen.args}: expected an exit, got none")
     ended = time.monotonic_ns()
     os.close(process)
     said = popen.stdout.read()

@@ -1,4 +1,4 @@
-"""What the measurements share: the inits, where they run, what is made of samples."""
+"""Shared by the measurements: the inits, their surroundings, and statistics."""
 
 import contextlib
 import os
@@ -14,17 +14,17 @@ from dataclasses import dataclass
 HERE = pathlib.Path(__file__).resolve().parent
 AS_PID_1 = [str(HERE.parent / "tools" / "in-pid-namespace")]
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
-LIMIT = 60  # seconds, for what takes a moment
+LIMIT = 60  # seconds, for short operations
 RAW_FLAGS = ("-Os -s -nostdlib -static -ffreestanding -fno-stack-protector "
              "-Wl,-z,noseparate-code -Wl,--build-id=none").split()
 
 
 @dataclass
 class Init:
-    """Its words, where COMMAND alone is to get signals and where its whole group is.
+    """An init, and its words for signals to COMMAND alone and to COMMAND's group.
 
-    Most is measured where we are not PID 1, since a PID namespace costs more than
-    any init; tini says so at length unless it gets -s.
+    Most measurements run without a PID namespace, which costs more than any init. tini
+    warns if it is not PID 1, except with -s.
     """
     name: str
     version: str
@@ -44,7 +44,7 @@ class Init:
 
 
 def package_version(package):
-    """Without what Debian has added."""
+    """The upstream version, without Debian's suffix."""
     if not shutil.which("dpkg-query"):
         return "?"
     said = subprocess.run(["dpkg-query", "-W", "-f", "${source:Upstream-Version}",
@@ -65,7 +65,7 @@ def ours(build):
 
 
 def peers():
-    """Debian's, those that are installed."""
+    """The installed inits of Debian."""
     known = [
         Init("dumb-init", package_version("dumb-init"), "/usr/bin/dumb-init"),
         Init("tini", package_version("tini"), "/usr/bin/tini", ("-s", "--"), ("-g",)),
@@ -78,7 +78,7 @@ def peers():
 
 
 def compile_all(build):
-    """Paths by name of what is built from the C files here."""
+    """Builds the C files in this directory. Returns the programs' paths, by name."""
     programs = {}
     for source in HERE.glob("*.c"):
         program = build / "bench" / source.stem
@@ -91,7 +91,7 @@ def compile_all(build):
 
 
 def settle_down():
-    """As in a container, and alike everywhere: one CPU, and no file but three.
+    """The same surroundings everywhere, as in a container: one CPU and three files.
 
     A high file number makes the kernel copy a large table into each process.
     """
@@ -104,8 +104,8 @@ def settle_down():
 
 
 def taking_turns(things, rounds):
-    """The things over and over, each round in another order: what changes on the
-    machine meanwhile concerns all."""
+    """Yields the things in each round, each time in another order, so that a change on
+    the machine affects all of them."""
     for i in range(rounds):
         start = i % len(things)
         turn = things[start:] + things[:start]
@@ -114,8 +114,8 @@ def taking_turns(things, rounds):
 
 @dataclass
 class Figure:
-    """A quantile of samples, between which values the true one is (95 %), and the
-    quartiles. Of what is counted all are the same."""
+    """A quantile of samples, its confidence interval (95 %), and the quartiles. For a
+    count all are the same."""
     value: float
     sure: tuple
     quartiles: tuple = None
@@ -126,7 +126,7 @@ def counted(value):
 
 
 def quantile(samples, q=0.5):
-    """Free of assumptions on the distribution: ranks are binomial."""
+    """A quantile and its interval for any distribution: ranks are binomial."""
     ordered = sorted(samples)
     last = len(ordered) - 1
     spread = 1.96 * (len(ordered) * q * (1 - q)) ** 0.5
@@ -139,31 +139,31 @@ def quantile(samples, q=0.5):
 
 
 def quantile_of_blocks(blocks, q=0.5):
-    """What is near in time is alike: not each sample is a sample of its own, but
-    each block of them is."""
+    """Samples that are close in time depend on each other. So the interval is that of
+    the blocks, which are independent."""
     every = quantile([sample for block in blocks for sample in block], q)
     of_each = quantile([quantile(block, q).value for block in blocks])
     return Figure(every.value, of_each.sure, every.quartiles)
 
 
 def wait_until(condition, what):
-    """Returns condition()'s first true value."""
+    """Returns the first true value of condition()."""
     deadline = time.monotonic() + LIMIT
     while not (value := condition()):
         if time.monotonic() > deadline:
-            sys.exit(f"waited in vain for {what}")
+            sys.exit(f"expected {what} within {LIMIT} s, got {value!r}")
         time.sleep(0.0005)
     return value
 
 
 def children(pid):
-    """PIDs of its children, zombies included."""
+    """The PIDs of a process's children, zombies included."""
     task = pathlib.Path(f"/proc/{pid}/task/{pid}/children")
     return [int(word) for word in task.read_text(encoding="ascii").split()]
 
 
 def numbers(pid, file):
-    """Of lines like "Rss:   36 kB" in /proc/PID/FILE: the numbers by name."""
+    """The numbers, by name, of lines like "Rss:   36 kB" in /proc/PID/FILE."""
     text = pathlib.Path(f"/proc/{pid}/{file}").read_text(encoding="ascii")
     fields = [line.split() for line in text.splitlines()]
     return {words[0].rstrip(":"): int(words[1]) for words in fields
@@ -171,7 +171,7 @@ def numbers(pid, file):
 
 
 def processor_time(pid):
-    """In ns, of a process of one thread."""
+    """The processor time of a process with one thread, in ns."""
     text = pathlib.Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii")
     return int(text.split()[0])
 
@@ -188,16 +188,16 @@ class Running:
         self.pid, = children(self.popen.pid) if as_pid_1 else [self.popen.pid]
 
     def answer(self, limit=LIMIT):
-        """What COMMAND says next."""
+        """The next output of COMMAND."""
         if not select.select([self.popen.stdout], [], [], limit)[0]:
-            sys.exit(f"{self.popen.args}: no answer")
+            sys.exit(f"{self.popen.args}: expected an answer in {limit} s, got none")
         said = os.read(self.popen.stdout.fileno(), 4096)
         if not said:
-            sys.exit(f"{self.popen.args}: has ended")
+            sys.exit(f"{self.popen.args}: expected an answer, got end of file")
         return said
 
     def end(self):
-        """COMMAND ends at the end of its input, or of SIGTERM."""
+        """Closes COMMAND's input and sends SIGTERM: COMMAND exits at either."""
         self.popen.stdin.close()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, 15)

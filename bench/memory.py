@@ -1,4 +1,4 @@
-"""Memory of one instance, and of many side by side, as the kernel adds it up."""
+"""Memory of one instance, and of many at the same time, as the kernel counts it."""
 
 import dataclasses
 import os
@@ -18,34 +18,34 @@ KINDS = ["Rss", "Private", "Pss", "Private_Dirty"]
 
 
 def usage(pid):
-    """In kB. Private: what would be free if this process ended."""
+    """The memory of a process in kB. Private: memory that its exit would free."""
     fields = harness.numbers(pid, "smaps_rollup")
     fields["Private"] = fields["Private_Clean"] + fields["Private_Dirty"]
     return [fields[kind] for kind in KINDS]
 
 
 def own_copy(init, directory):
-    """The same under the same name: a file that nobody else runs and so shares."""
+    """The init with a copy of its file, which no other process runs and so shares."""
     place = tempfile.mkdtemp(dir=directory)
     return dataclasses.replace(init, path=shutil.copy(init.path, place))
 
 
 def of_one(init, receiver, starts):
-    """The kernel puts the stack at random, so that it needs a page more or less
-    from one start to the next: of many, the median. The environment is on the
-    stack, too, and not ours: there is none."""
+    """The kernel places the stack at random, so that it needs a page more or less
+    from one start to the next: takes the median of many starts. The environment is on
+    the stack, too, but does not belong to the init, so it is empty."""
     samples = []
     for _ in range(starts):
         with harness.running(init.words, receiver, env={}) as process:
             os.kill(process.pid, signal.SIGUSR1)
             process.answer()
-            time.sleep(0.03)  # a start may go on for a little; ours does for 5 ms
+            time.sleep(0.03)  # start-up may go on; that of dumb-init takes 5 ms
             samples.append(usage(process.pid))
     return [quantile(kind) for kind in zip(*samples)]
 
 
 def of_many(init, receiver):
-    """All together. Their COMMANDs share a pipe, or there were too many files."""
+    """The sums of MANY instances. Their COMMANDs share a pipe, to save files."""
     ready, told = os.pipe()
     processes = [subprocess.Popen([*init.words, *receiver], env={}, stdout=told,
                                   stdin=subprocess.DEVNULL) for _ in range(MANY)]
@@ -73,7 +73,7 @@ def measure(inits, programs, scale):
     receiver = [programs["signals"], "receive", "1"]
     directory = tempfile.TemporaryDirectory(dir=os.path.dirname(receiver[0]))
     copies = [own_copy(init, directory.name) for init in inits]
-    os.sync()  # pages of a file that was just written count as dirty
+    os.sync()  # before that, pages of a new file count as dirty
     for init in copies:
         one.rows.append(Row(init.name, init.version, of_one(
             init, receiver, max(5, round(STARTS * scale)))))

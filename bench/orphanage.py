@@ -1,5 +1,5 @@
-"""What orphans cost, one by one and by the million (orphans.c). The init is
-PID 1 of a namespace, as in a container."""
+"""The cost of orphans, of each one and of a million (orphans.c). The init is PID 1
+of a namespace, as in a container."""
 
 import time
 
@@ -16,8 +16,8 @@ PEERS_MAKE = 100_000
 
 
 def collect(process, count):
-    """Lets COMMAND leave so many behind; ns on the clock and of the init's
-    processor time until all are collected."""
+    """Lets COMMAND make count orphans. Returns the time until all are reaped, and the
+    init's processor time, in ns."""
     begin, used = time.monotonic_ns(), harness.processor_time(process.pid)
     process.popen.stdin.write(f"{count}\n".encode())
     process.popen.stdin.flush()
@@ -50,7 +50,8 @@ def one_by_one(inits, program, scale):
 
 
 def by_decades(init, program, most):
-    """Memory before and after, and seconds of the clock and of the processor."""
+    """Memory before and after each number of orphans, and seconds of real time and of
+    processor time."""
     sizes, clocks, processor = [], [], []
     with harness.running(init.words, [program], as_pid_1=True) as process:
         collect(process, 10)

@@ -52,7 +52,7 @@ def full_name(row):
 
 
 def write_data(directory, tables):
-    """What gnuplot reads: words and numbers with tabs between."""
+    """Writes the data for gnuplot: words and numbers, separated by tabs."""
     colours = ["0x1f7fdb", "0xd9730d", "0x2c9a4b", "0x8a8f00", "0xb65fce"]
     lines = []
     for i, row in enumerate(tables["startup"].rows):
@@ -86,7 +86,7 @@ def save(path, lines):
 
 
 def draw(tables, data, plots):
-    """data: a directory for what gnuplot reads; plots: for what it writes."""
+    """data: a directory for gnuplot's input; plots: one for its output."""
     for directory in (data, plots):
         directory.mkdir(parents=True, exist_ok=True)
     write_data(data, tables)
@@ -105,17 +105,17 @@ def behind_text(behind):
 
 
 def unchanged_text(sizes, many):
-    """sizes: of ours, before and after."""
+    """sizes: dumb-init's memory, before and after the orphans."""
     if all(size == sizes[0] for size in sizes):
-        return (f"Of this dumb-init nothing has changed after {many} of them, "
-                "neither in what is resident nor in what is private.")
+        return (f"The memory of this dumb-init has not changed after {many} of them, "
+                       "neither the resident nor the private.")
     return f"This dumb-init HAS CHANGED: {sizes} ({', '.join(memory.KINDS)})."
 
 
 def start_up_text(ratio):
     word = "is" if ratio <= BOUND else "is NOT"
-    return (f"This dumb-init {word} within {BOUND} times raw_init, as it is meant to "
-            f"be: {short(ratio)}.")
+    return (f"This dumb-init {word} within {BOUND} times raw_init, its bound: "
+                   f"{short(ratio)}.")
 
 
 def write(path, tables, ours, **words):

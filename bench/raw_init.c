@@ -20,8 +20,8 @@ enum {
 };
 
 /*
- * Always inlined: the child of CLONE_VFORK without a stack of its own lives in
- * our frame, and a return would use up what the parent returns to.
+ * Always inlined: the child of CLONE_VFORK without a stack of its own uses this
+ * stack frame. If it returned, it would overwrite the parent's return address.
  */
 #define INLINE static inline __attribute__((always_inline))
 
@@ -92,7 +92,7 @@ __attribute__((noreturn, used)) void run(long *words)
 	if (words[0] < 2)
 		end(0);
 	set_mask(&all, &mask);
-	/* A null stack means ours; the parent stands still meanwhile. */
+	/* A null stack: the child uses the parent's, which waits meanwhile. */
 	child = call(__NR_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0);
 	if (child == 0) {
 		(void)call(__NR_setsid, 0, 0, 0, 0);

@@ -2,23 +2,23 @@
 
 from dataclasses import dataclass, field
 
-SAME = 0.01  # who is that near is equal
+SAME = 0.01  # figures that are as close as this are equal
 
 
 @dataclass
 class Column:
-    """better: "less" or "more"; None: to be read, not to be compared."""
+    """better: "less" or "more"; None: for reading only, not compared."""
     title: str
     unit: str = ""
     better: str = "less"
     spread: bool = False
-    # Of the summary; the title if empty.
+    # The title in the summary; if empty, `title`.
     name: str = ""
 
 
 @dataclass
 class Row:
-    """Figures by column, None for what an init has not. A limit is no init."""
+    """Figures by column, None if the init has no such feature. A limit is no init."""
     name: str
     version: str
     figures: list
@@ -31,16 +31,16 @@ class Table:
     title: str
     columns: list
     rows: list = field(default_factory=list)
-    extra: dict = field(default_factory=dict)  # what the page needs besides
+    extra: dict = field(default_factory=dict)  # further data for the page
 
     def figure(self, title):
-        """Ours."""
+        """dumb-init's figure."""
         return self.rows[0].figures[[column.title for column in self.columns]
                                     .index(title)]
 
 
 def short(value):
-    """Three digits that count."""
+    """The number with three significant digits."""
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     if value == 0:
@@ -67,8 +67,8 @@ def best(table, index, rows):
 
 
 def place(table, index):
-    """Of the first row, which is ours: (ours, the best of the others, "first",
-    "equal" or "behind"); None where there is nobody to compare with."""
+    """(dumb-init's row, the best other row, and "first", "equal" or "behind");
+    None if there is no other row. dumb-init's is the first."""
     first, *others = [row for row in table.rows if not row.limit]
     other = best(table, index, others)
     if other is None or first.figures[index] is None:
@@ -94,7 +94,7 @@ def cell(table, index, row):
 
 
 def markdown(header, rows, align):
-    """A table; align is a letter a column, l or r."""
+    """A table in Markdown; align has a letter for each column, l or r."""
     marks = {"l": "---", "r": "---:"}
     lines = [header, [marks[letter] for letter in align], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -7,13 +7,13 @@ from harness import counted, quantile_of_blocks, taking_turns
 from results import Column, Row, Table
 
 BLOCKS = 20
-# Processes in the group: how many signals, in how many blocks.
+# Number of processes in the group: (number of signals, number of blocks).
 GROUPS = {10: (2000, 20), 100: (400, 20), 1000: (60, 6), 10000: (15, 5)}
 
 
 def pairs(words, count, rounds, program):
-    """Of each round the time of a direct kill(2) and of one through the init, in
-    µs; None where so many processes cannot be had."""
+    """For each round, the times of a direct kill(2) and of one through the init, in
+    µs; None if the machine cannot run so many processes."""
     run = subprocess.run([program, str(count), str(rounds), *words], check=False,
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                          env=harness.ENVIRONMENT, timeout=10 * harness.LIMIT)
@@ -23,7 +23,7 @@ def pairs(words, count, rounds, program):
 
 
 def in_blocks(inits, words_of, count, rounds, blocks, program):
-    """By path: blocks of direct times and of times through the init; or None."""
+    """By path: blocks of pairs, a direct time and one through the init; or None."""
     samples = {init.path: [] for init in inits}
     for init in taking_turns(inits, blocks):
         measured = pairs(words_of(init), count, max(2, round(rounds / blocks)), program)
@@ -73,7 +73,7 @@ def groups(inits, program, scale):
     direct_row = Row("direct kill", "", [], limit=True)
     for size, (rounds, blocks) in GROUPS.items():
         samples = None
-        if size <= max(GROUPS) * scale:  # to start so many takes its time
+        if size <= max(GROUPS) * scale:  # starting so many processes takes time
             samples = in_blocks(inits, lambda init: init.group_words, size,
                                 rounds * scale, max(2, round(blocks * scale)), program)
         for row, init in zip(rows, inits):

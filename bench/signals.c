@@ -3,7 +3,7 @@
  * Starts INIT with a COMMAND of COUNT processes (this file, "receive COUNT")
  * and sends SIGUSR1 in pairs, once to COMMAND and once to INIT. Prints for each
  * round two times in ns, from before kill(2) until the last process has it.
- * Before each signal there is a pause, so that it finds everybody asleep.
+ * Before each signal there is a pause, so that all processes sleep.
  */
 #include <signal.h>
 #include <stdatomic.h>
@@ -40,7 +40,7 @@ static int count_of(const char *text)
 	return (int)strtol(text, NULL, 10);
 }
 
-/* COMMAND: says its PID when all are there, then each time the last has it. */
+/* COMMAND: prints its PID when all run, and when the last has a signal. */
 static void receive(int count)
 {
 	atomic_long *received =

@@ -1,13 +1,12 @@
-"""Start-up against the least that an init can cost.
+"""Start-up, compared with the least time that an init can take.
 
-Times `INIT COMMAND` from its start until it has ended, where COMMAND ends at
-once. Each INIT is measured in pairs with raw_init (raw_init.c), which does
-nothing that can be left out.
+Times `INIT COMMAND` from its start to its exit, where COMMAND exits at once. Each INIT
+is measured in pairs with raw_init (raw_init.c), which makes only the necessary calls.
 
-The harness takes part in both times of a pair and so draws the ratio to 1. It
-is little: a process and COMMAND alone are shown as "no init", nearly all of it
-work of the kernel that starting any init takes, and the same harness in C gave
-the same ratios to within a hundredth.
+The time of the harness is part of both times of a pair, so it draws the ratio to 1.
+This effect is small. The row "no init" shows the time of COMMAND alone: nearly all of
+it is the kernel's work for starting a process, which any init needs. And the same
+harness in C gave the same ratios to within a hundredth.
 """
 
 import gc
@@ -34,9 +33,9 @@ def microseconds(argv, spawn=os.posix_spawn, wait=os.waitpid,
 
 
 def pairs(commands, reference, rounds):
-    """For each command its times, and the times of the reference beside it. In a
-    pair they take turns at being first. The commands take turns by blocks, each
-    with a warm-up: behind a dynamic loader every cache is cold."""
+    """For each command its times, and the times of the reference in the same pairs. In
+    a pair they take turns at being first. The commands take turns by blocks, each with
+    a warm-up: after a dynamic loader has run, every cache is cold."""
     times = {tuple(command): ([], []) for command in commands}
     gc.disable()
     for argv in taking_turns(commands, max(2, rounds // BLOCK)):

@@ -1,8 +1,8 @@
 /*
  * The last process of a container: straggler [helper]
- * It says 0 and, after a moment, the time, CLOCK_MONOTONIC in ns, and dies.
- * "helper": not COMMAND is the last but a child of it, when COMMAND has ended;
- * SIGTERM does not end it.
+ * It prints 0 and, after a moment, the time, CLOCK_MONOTONIC in ns, and exits.
+ * "helper": the last process is not COMMAND but a child of it, which outlives
+ * COMMAND and ignores SIGTERM.
  */
 #include <signal.h>
 #include <stdint.h>
