@@ -1,8 +1,8 @@
-# What goes to other people's machines, left in $(DIST). docs/releasing.md says
-# in what order.
+# Tarballs, packages and programs for other machines, in $(DIST). docs/releasing.md
+# describes the order.
 DIST = dist
 
-# The source, as it is committed.
+# The committed source.
 dist:
 	@packaging/dist $(VERSION) $(DIST)
 
@@ -13,7 +13,7 @@ wheel:
 	@tools/need $(WHEEL_BUILD)
 	@packaging/wheel $(VERSION) $(DIST)
 
-# What debian/control asks for.
+# The packages that debian/control requires.
 DEBIAN_BUILD = build-essential debhelper musl-tools libcmocka-dev
 builddeb:
 	@tools/need $(DEBIAN_BUILD)
@@ -26,18 +26,18 @@ builddeb-docker:
 	@packaging/builddeb-docker $(BASE_IMAGE) $(VERSION) $(DIST) \
 		$(DEBIAN_BUILD)
 
-# The spec is for rpm's own distributions; here, too, the rpm can be built.
+# The spec is for distributions with rpm, but the rpm can be built here, too.
 RPM_BUILD = gcc libc6-dev libcmocka-dev musl-tools rpm
 buildrpm:
 	@tools/need $(RPM_BUILD)
 	@packaging/buildrpm $(VERSION) $(DIST) --with musl
 
-# For abuild, which wants both: the tarball, and an APKBUILD that knows its sum.
+# For abuild, which needs the tarball and an APKBUILD with its sum.
 apkbuild: dist
 	@packaging/apkbuild $(VERSION) $(DIST)
 
-# Static programs, and what goes with them: of RELEASE, or all that are in
-# packaging/architectures.
+# Static programs, their sums and an SBOM, for the architectures in RELEASE, or for all
+# in packaging/architectures.
 RELEASE =
 RELEASE_NEEDS = gcc libc6-dev musl-tools python3 gcc-aarch64-linux-gnu \
 	gcc-arm-linux-gnueabihf gcc-i686-linux-gnu gcc-powerpc64le-linux-gnu \
@@ -50,7 +50,7 @@ release-build:
 	@tools/need $(RELEASE_NEEDS)
 	@packaging/release-build $(VERSION) $(BUILD) $(DIST) $(RELEASE)
 
-# The behaviour tests for each of them, under qemu where it has to be.
+# The behaviour tests for each program, under qemu where necessary.
 release: release-build
 	@tools/need qemu-user-static python3-pytest python3-pytest-timeout \
 		python3-pytest-xdist python3-pytest-rerunfailures \
@@ -59,7 +59,7 @@ release: release-build
 	@packaging/release-test $(VERSION) $(BUILD) $(BUILD)/glibc/helpers $(DIST) \
 		$(RELEASE)
 
-# What is made here is tried. Some of that is quick, and part of make test.
+# The tests of all these. Some are quick, and part of make test.
 PACKAGE_TESTS = tests/run-packages --init $(BUILD)/musl/dumb-init $(PYTEST_ARGS)
 QUICK_TESTS = $(patsubst %,tests/packages/test_%.py,\
 	version readme audit messages dist completions python)
