@@ -23,7 +23,7 @@ static void test_blocked_signals_stay_pending_until_they_are_taken(void **state)
 
 	(void)state;
 	assert_true(delivery_block_all(&inherited));
-	/* raise(3) would hide some from us; these are hidden by libc. */
+	/* Not raise(3), which would hide some. libc hides these signals. */
 	for (int signum = 32; signum <= 34; signum++)
 		assert_int_equal(kill(getpid(), signum), 0);
 	assert_int_equal(kill(getpid(), SIGUSR1), 0);
@@ -42,7 +42,7 @@ static void test_blocked_signals_stay_pending_until_they_are_taken(void **state)
 
 static void test_signals_are_waited_for_and_taken(void **state)
 {
-	/* The others, and the last, valgrind keeps to itself. */
+	/* valgrind reserves the other real-time signals, and the last one. */
 	const signals_set others = SIGNALS_BIT(SIGKILL) | SIGNALS_BIT(SIGSTOP) |
 				   SIGNALS_BIT(SIGILL) | SIGNALS_BIT(SIGBUS) |
 				   SIGNALS_BIT(SIGFPE) | SIGNALS_BIT(SIGSEGV) |
@@ -67,7 +67,7 @@ static void test_signals_are_waited_for_and_taken(void **state)
 	delivery_restore(&inherited);
 }
 
-/* Who waits, be it for a nanosecond, lets others run. */
+/* Any wait, even for a nanosecond, is a voluntary context switch. */
 static void test_take_does_not_wait_if_no_signal_is_pending(void **state)
 {
 	struct inherited inherited;
@@ -102,7 +102,7 @@ static void test_pending_signals_are_discarded(void **state)
 	delivery_restore(&inherited);
 }
 
-/* The pipe has no room, and would keep us for ever. */
+/* The pipe is full, so without the alarm write(2) would block for ever. */
 static void test_alarm_interrupts_a_call_that_sleeps(void **state)
 {
 	const char filling[4096] = { 0 };
@@ -123,7 +123,7 @@ static void test_alarm_interrupts_a_call_that_sleeps(void **state)
 		assert_int_equal(write(ends[1], filling, 1), -1);
 		assert_int_equal(errno, EINTR);
 		delivery_stop_alarm(&alarm);
-		/* As before; and our children are to be looked at. */
+		/* Restored; the pending SIGCHLD causes a check of children. */
 		assert_int_equal(sigaction(SIGCHLD, NULL, &action), 0);
 		assert_ptr_equal(action.sa_handler, SIG_DFL);
 		assert_int_equal(kernel_pending(), SIGNALS_BIT(SIGCHLD));
@@ -168,7 +168,7 @@ static void test_wait_ends_at_its_timeout(void **state)
 		assert_in_range(now_ns() - start, rows[i] * NUMBERS_MS,
 				(rows[i] + 10000) * NUMBERS_MS);
 	}
-	/* Longer than an int of milliseconds, and cut short by a signal. */
+	/* More milliseconds than an int can hold; a signal ends the wait. */
 	assert_int_equal(kill(getpid(), SIGUSR1), 0);
 	assert_true(
 		delivery_wait(&info, INT64_C(1000) * INT32_MAX * NUMBERS_MS));

@@ -24,7 +24,7 @@ enum {
 	LOONGARCH = 258,
 };
 
-/* The file that is explained, in a directory of ours. */
+/* The file that is diagnosed, in a temporary directory. */
 static char directory[] = "/tmp/test_diagnose.XXXXXX";
 static char path[PATH_SIZE], other[PATH_SIZE];
 static struct utsname here;
@@ -45,14 +45,14 @@ static void write_program(const void *bytes, size_t length)
 	write_other(path, bytes, length);
 }
 
-/* expected: NULL for no hint; behind the path otherwise. */
+/* expected: NULL for no hint, else the part of the hint after the path. */
 static void assert_hint(int error, const char *expected)
 {
 	char hint[DIAGNOSE_MAX];
 	char whole[DIAGNOSE_MAX];
 
 	memset(hint, 'x', sizeof(hint));
-	errno = EISDIR; /* of something else, long ago */
+	errno = EISDIR; /* left over from another call */
 	assert_int_equal(diagnose_file(path, error, hint), expected != NULL);
 	if (expected == NULL) {
 		assert_string_equal(hint, "");
@@ -91,7 +91,7 @@ static void test_script_names_its_missing_interpreter(void **state)
 		{ "\n#!/missing/sh\n", NULL },
 		{ "# !/missing/sh\n", NULL },
 		{ "echo hello\n", NULL },
-		/* Longer than what the kernel looks at. */
+		/* Longer than the part that the kernel reads. */
 		{ "#!" SEVENTY SEVENTY SEVENTY SEVENTY "\n", NULL },
 	};
 
@@ -146,7 +146,7 @@ static void test_script_of_a_script_is_followed(void **state)
 		"'%s' needs the interpreter '/missing/sh', which does not exist",
 		other);
 	assert_string_equal(hint, expected);
-	/* The kernel asks for an interpreter that may be executed. */
+	/* The kernel requires that the interpreter is executable. */
 	assert_int_equal(chmod(other, 0644), 0);
 	assert_true(diagnose_file(path, EACCES, hint));
 	format_text(expected, sizeof(expected),
@@ -162,14 +162,14 @@ static void test_script_that_needs_itself_is_not_followed_forever(void **state)
 	format_text(text, sizeof(text), "#!%s\n", path);
 	write_program(text, strlen(text));
 	assert_hint(ELOOP, NULL);
-	/* By way of another. */
+	/* Through a second script. */
 	write_other(other, text, strlen(text));
 	format_text(text, sizeof(text), "#!%s\n", other);
 	write_program(text, strlen(text));
 	assert_hint(ELOOP, NULL);
 }
 
-/* execve(2) begins with the first and follows as many as five more. */
+/* execve(2) starts with the first script and follows up to five more. */
 static void test_scripts_are_followed_as_far_as_the_kernel_does(void **state)
 {
 	char names[7][PATH_SIZE], hint[DIAGNOSE_MAX], expected[DIAGNOSE_MAX];
@@ -213,7 +213,7 @@ static void test_hint_has_nothing_of_an_earlier_program(void **state)
 	assert_false(diagnose_file("/missing/program", ENOENT, hint));
 }
 
-/* A program of 64 bits that is to be loaded by another, and parts of it. */
+/* A 64-bit program that needs a loader. */
 struct elf64 {
 	Elf64_Ehdr header;
 	Elf64_Phdr segments[2];
@@ -226,7 +226,7 @@ struct elf32 {
 	char loader[32];
 };
 
-/* Bytes of PT_INTERP: with its NUL. */
+/* PT_INTERP includes the NUL of the path. */
 #define MAKE_ELF(bits, number)                                                 \
 	((struct elf##bits){                                                   \
 		.header = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3,   \
@@ -253,12 +253,12 @@ struct elf32 {
 	" needs the loader '/missing/ld.so', which does not exist; it was "    \
 	"built for another C library"
 
-/* Of this machine, in this class; EM_NONE if we do not know one. */
+/* e_machine of this machine in this class; EM_NONE if unknown. */
 static uint16_t machine_here(int class)
 {
 	static const struct {
 		const char *name;
-		uint16_t machine[2]; /* of 32 bits, of 64 bits */
+		uint16_t machine[2]; /* 32-bit, 64-bit */
 	} rows[] = {
 		{ "x86_64", { EM_386, EM_X86_64 } },
 		{ "aarch64", { EM_NONE, EM_AARCH64 } },
@@ -359,13 +359,13 @@ static void test_other_processor_is_named_for_enoexec_only(void **state)
 			    " is built for %s, but this machine is %s",
 			    rows[i].name, here.machine);
 		assert_hint(ENOEXEC, hint);
-		/* An emulator may run it: it is not the processor, then. */
+		/* An emulator may run it, so the processor is not the cause. */
 		if (rows[i].data == ELFDATA2LSB)
 			assert_hint(ENOENT, LOADER_HINT);
 	}
 }
 
-/* Instead of libc's: what else a machine may be. */
+/* Replaces libc's, so that a test can pretend another machine. */
 int uname(struct utsname *system)
 {
 	const int result = (int)syscall(SYS_uname, system);
@@ -400,7 +400,7 @@ static void test_processor_without_a_name_gets_no_hint(void **state)
 		{ EM_NONE, ELFCLASS64, ELFDATA2LSB },
 		{ 0xffff, ELFCLASS64, ELFDATA2LSB },
 		{ EM_SPARC, ELFCLASS32, ELFDATA2MSB },
-		/* The right number, but not the rest. */
+		/* The machine is right, but class or byte order are not. */
 		{ EM_AARCH64, ELFCLASS64, ELFDATA2MSB },
 		{ EM_AARCH64, ELFCLASS32, ELFDATA2LSB },
 		{ EM_X86_64, ELFCLASS32, ELFDATA2LSB }, /* x32 */
@@ -430,7 +430,7 @@ static void test_processor_without_a_name_gets_no_hint(void **state)
 	}
 }
 
-/* Of this machine, if we know one of 64 bits. */
+/* A program for this machine, if its 64-bit e_machine is known. */
 static struct elf64 make_program(void)
 {
 	return MAKE_ELF(64, machine_here(ELFCLASS64));
@@ -473,14 +473,14 @@ static void test_truncated_32_bit_program_gets_no_hint(void **state)
 	}
 }
 
-/* A number in the program, and one that is too large or too small for it. */
+/* A number in the program, with a value that is too large or too small. */
 #define FIELD(field)                                                           \
 	offsetof(struct elf64, field), sizeof(((struct elf64 *)NULL)->field)
 
 static const struct {
 	size_t offset, size;
 	uint64_t value;
-	bool found; /* the loader is, all the same */
+	bool found; /* whether the loader is found nevertheless */
 } corruptions[] = {
 	{ FIELD(header.e_phoff), UINT64_MAX, false },
 	{ FIELD(header.e_phoff), INT64_MAX, false },
@@ -517,7 +517,7 @@ static void test_corrupted_program_gets_no_hint(void **state)
 	     i++) {
 		struct elf64 program = make_program();
 
-		/* Little-endian, as it is here. */
+		/* Little-endian, as on this machine. */
 		memcpy((char *)&program + corruptions[i].offset,
 		       &corruptions[i].value, corruptions[i].size);
 		write_program(&program, sizeof(program));
@@ -574,7 +574,7 @@ static void test_name_of_a_loader_has_up_to_255_bytes(void **state)
 		assert_int_equal(diagnose_file(path, ENOENT, hint),
 				 size == 256);
 	}
-	/* The shortest; that it is a directory is another matter. */
+	/* The shortest path of a loader; it is found to be a directory. */
 	segment->p_filesz = 2;
 	memcpy(file.loader, "/", 2);
 	write_program(&file, sizeof(file));
@@ -582,7 +582,7 @@ static void test_name_of_a_loader_has_up_to_255_bytes(void **state)
 	assert_string_equal(hint, "'/' is a directory");
 }
 
-/* The kernel refused it before it looked for the loader. */
+/* The kernel refuses the program before it looks for the loader. */
 static void test_unfit_program_of_this_machine_gets_no_hint(void **state)
 {
 	struct elf64 program = make_program();
@@ -611,7 +611,7 @@ static void test_refusal_names_its_cause(void **state)
 	assert_hint(EACCES, " is a directory");
 	assert_int_equal(rmdir(path), 0);
 	assert_hint(ENOENT, NULL);
-	/* Nobody writes to it: it must not be waited for. */
+	/* A FIFO without a writer: open(2) must not wait for one. */
 	assert_int_equal(mkfifo(path, 0755), 0);
 	assert_hint(EACCES, NULL);
 	assert_int_equal(unlink(path), 0);
@@ -691,7 +691,7 @@ static void test_missing_name_lists_the_searched_directories(void **state)
 	}
 }
 
-/* After all the others. */
+/* Must run last. */
 static void test_no_file_is_left_open(void **state)
 {
 	(void)state;

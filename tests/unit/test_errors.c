@@ -41,7 +41,7 @@ static void test_unknown_error_is_printed_as_its_number(void **state)
 		assert_string_equal(errors_text(rows[i].error), rows[i].text);
 }
 
-/* One that is added to the table but not above has to be right, too. */
+/* The other errnos in the table must have the right text, too. */
 static void test_no_text_is_wrong(void **state)
 {
 	(void)state;

@@ -10,7 +10,7 @@
 
 static char tried[256];
 static const char *found; /* the candidate that does not fail with ENOENT */
-static int failure;       /* the errno of that one */
+static int failure;       /* the errno of `found` */
 
 static int record(const char *path, char **command, int error)
 {
@@ -81,8 +81,7 @@ static void test_search_ends_at_an_error_other_than_not_found(void **state)
 		{ ENODEV, ENOENT, "/a/x;/b/x;" },
 		{ ESTALE, ENOENT, "/a/x;/b/x;" },
 		{ ETIMEDOUT, ENOENT, "/a/x;/b/x;" },
-		/* A directory that may not be searched, as /a/x is not there.
-		 */
+		/* EACCES of a directory: /a/x itself does not exist. */
 		{ EACCES, ENOENT, "/a/x;/b/x;" },
 	};
 

@@ -38,7 +38,7 @@ static bool stops_a_job(int signum)
 	return signum == SIGTSTP || signum == SIGTTIN || signum == SIGTTOU;
 }
 
-/* All of them: each signal, mode and rewrite, reached or not. */
+/* Every combination of signal, mode and rewrite. */
 static void test_signal_is_rewritten_and_sent_to_the_target(void **state)
 {
 	struct options options;
@@ -125,7 +125,7 @@ static void test_exit_of_command_is_an_exit_with_its_status(void **state)
 	}
 }
 
-/* It is no signal passed on, so it is not rewritten. */
+/* This SIGTERM is not a forwarded signal, so it is not rewritten. */
 static void test_sigterm_after_exit_of_command_is_not_rewritten(void **state)
 {
 	struct options options = defaults(MODE_SESSION);

@@ -1,9 +1,9 @@
 /*
- * Proof by exploration: every state that lifecycle can get into, by any events
- * in any order, for every combination of the options that matter; and every
- * sequence of events to the depth that there is time for. At each step `check`
- * holds what lifecycle does against the contract. What it knows of the path is
- * in struct watch, and is put down in the contract's terms.
+ * Proof by exploration: every state that lifecycle can reach, by any events in
+ * any order, for every combination of the options that matter; and every
+ * sequence of events to a depth that is limited by time. At each step `check`
+ * compares the actions of lifecycle with the contract. Its own record of the
+ * path is struct watch, in the contract's terms.
  * docs/design.md lists the properties.
  */
 #include <setjmp.h>
@@ -20,7 +20,7 @@
 #include "lifecycle.h"
 
 enum {
-	TICK = 10, /* ms; what passes between two events, or not */
+	TICK = 10, /* ms; this much or no time passes between two events */
 	DELAY = 30,
 	GRACE = 50,
 	KILL_AFTER = 40,
@@ -29,16 +29,16 @@ enum {
 	SLOTS = 2 * STATES_MAX,
 };
 
-/* What happened on a path so far. Times are as in struct lifecycle. */
+/* The history of a path. Times are as in struct lifecycle. */
 struct watch {
 	bool ended;
-	int status; /* that COMMAND ended with, as 4.1 has it */
+	int status; /* COMMAND's, as in section 4.1 */
 	int64_t held_until;
 	int64_t grace_until;
 	int64_t kill_after_until;
 	bool asked;   /* there was a stop request */
 	bool killed;  /* a SIGKILL was sent */
-	bool stopped; /* COMMAND, by what was forwarded */
+	bool stopped; /* COMMAND, by a forwarded signal */
 	bool lent;    /* the terminal, when COMMAND last stopped */
 	int64_t kill_again_at;
 	int64_t killing_until;
@@ -115,13 +115,13 @@ static const struct step steps[] = {
 	EXITED(CLD_KILLED, SIGTERM),
 	STEP("all have exited", LEFT, .kind = EVENT_ALL_EXITED),
 	STEP("a deadline", DUE, .kind = EVENT_DEADLINE),
-	/* No event; a deadline may be handled a little late. */
+	/* No event: time passes. A deadline may be handled a little late. */
 	STEP("time passes", PASS, .kind = EVENT_DEADLINE),
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
-/* What failed, for the message: the steps to where we are. */
+/* For the message of a failure: the steps to the current state. */
 static const struct step *trail[256];
 static size_t trail_length;
 static const struct options *trail_options;
@@ -141,7 +141,7 @@ static void require_that(bool holds, const char *property)
 		    trail_options->rewrites.to[SIGHUP] != 0);
 	for (size_t i = 0; i < trail_length; i++)
 		print_error("  %s\n", trail[i]->name);
-	fail_msg("not so: %s", property);
+	fail_msg("property does not hold: %s", property);
 }
 
 #define require(condition) require_that((condition), #condition)
@@ -188,7 +188,7 @@ static int expected_signal(const struct options *options, int signum,
 		       : signum;
 }
 
-/* The table of section 1, -k; `to` is what it is sent as. */
+/* The table of section 1, -k; `to` is the signal that is sent. */
 static bool is_stop_request(const struct options *options, int signum, int to,
 			    bool pausing)
 {
@@ -232,14 +232,14 @@ static void check_end(const struct options *options, int status,
 		watch->grace_until =
 			after->now + options->grace_ms * NUMBERS_MS;
 	}
-	/* --kill-after has come: no process may live on. */
+	/* --kill-after has expired: all processes must be killed. */
 	if (watch->killed) {
 		watch->kill_again_at = after->now;
 		watch->killing_until = LIFECYCLE_NEVER;
 	}
 }
 
-/* The signal that stops us after one that arrived; 3.2. */
+/* The signal that dumb-init stops itself with after signum; section 3.2. */
 static int expected_stop(const struct path *after, int signum)
 {
 	return stops_a_job(signum) && !after->lifecycle.is_pid_1 ? signum : 0;
@@ -335,7 +335,7 @@ static void check_signal(const struct options *options,
 	check_passed_on(options, event, event->signum, actions, after, watch);
 }
 
-/* Section 2.3: as the terminal would have stopped us with COMMAND. */
+/* Section 2.3: the terminal would have stopped dumb-init, too. */
 static void check_stopped(const struct event *event,
 			  const struct actions *actions,
 			  const struct path *after, struct watch *watch)
@@ -399,7 +399,7 @@ static void check_deadline(const struct options *options,
 	if (watch->killing_until <= now) {
 		require(after->lifecycle.phase == PHASE_OVER);
 		require(actions->signum == 0);
-		/* 4.4: COMMAND still exists, but its status is 137. */
+		/* Section 4.4: COMMAND still exists, but the status is 137. */
 		if (!watch->ended)
 			watch->status = 137;
 		watch->ended = true;
@@ -416,7 +416,7 @@ static void check_deadline(const struct options *options,
 	if (actions->outcome == OUTCOME_KILL_AFTER_EXPIRED)
 		require(watch->kill_after_until <= now &&
 			watch->kill_after_until <= watch->grace_until);
-	/* A second from the first, or from what --kill-after left to do. */
+	/* A second from the first SIGKILL, or from COMMAND's exit after it. */
 	if (watch->ended && watch->killed &&
 	    watch->killing_until == LIFECYCLE_NEVER)
 		watch->killing_until = now + 980 * NUMBERS_MS;
@@ -458,7 +458,7 @@ static void check(const struct step *step, const struct actions *actions,
 	require((path->lifecycle.phase == PHASE_RUNNING) == !watch->ended);
 	if (watch->ended)
 		require(path->lifecycle.status == watch->status);
-	/* None but what the contract knows of, so: no wake-up for nothing. */
+	/* The contract has no other deadline: no wake-up without a reason. */
 	if (path->lifecycle.phase != PHASE_OVER)
 		require(lifecycle_deadline(&path->lifecycle) ==
 			expected_deadline(watch));
@@ -492,7 +492,7 @@ static bool can_happen(const struct step *step, const struct path *path)
 	}
 }
 
-/* Goes one step on. False if that is the end of the path. */
+/* Takes one step. False if the path ends with it. */
 static bool go(const struct step *step, struct path *path)
 {
 	struct actions actions;
@@ -534,8 +534,8 @@ static struct path beginning(const struct options *options)
 }
 
 /*
- * Two paths that agree in this have the same future: all that there is, with
- * times as they are from now on.
+ * Two paths with the same key have the same future. It contains the whole
+ * state, with times relative to now.
  */
 enum { KEY_LENGTH = 20 };
 
@@ -578,7 +578,7 @@ static struct key key_of(const struct path *path)
 	} };
 }
 
-/* The states found so far, in the order in which they were. */
+/* The states found so far, in the order of discovery. */
 static struct state {
 	struct key key;
 	struct path path;
@@ -660,7 +660,7 @@ static void find_every_state(const struct options *options, void *argument)
 	counts->states += states_found;
 }
 
-/* -g with COMMAND as the target is what tini does. */
+/* tini's behaviour is -g with COMMAND as the target. */
 static const struct {
 	enum mode mode;
 	enum target target;
@@ -676,7 +676,7 @@ static const struct {
 	{ MODE_PAUSE, TARGET_ALL },
 };
 
-/* How long a duration is, and what is rewritten. */
+/* Durations and rewrites. */
 static const struct {
 	int delay_ms, grace_ms, kill_after_ms;
 	uint8_t hangup, interrupt, terminate;
@@ -725,7 +725,7 @@ static struct options combination(int number)
 	options.rewrites.to[SIGTERM] = variants[variant].terminate;
 	options.status_change[143] = (uint8_t)(9 - 143);
 	options.status_change[3] = (uint8_t)(0 - 3);
-	options.status_change[9] = 1; /* not applied to what is mapped */
+	options.status_change[9] = 1; /* a result is not mapped again */
 	return options;
 }
 
@@ -764,7 +764,7 @@ static void test_every_state_keeps_the_contract(void **state)
 
 struct walk {
 	size_t depth;
-	uint64_t paths; /* that were walked to their end, or to depth */
+	uint64_t paths; /* walked to their end, or to depth */
 };
 
 /* NOLINTNEXTLINE(misc-no-recursion): no deeper than depth. */
@@ -777,7 +777,7 @@ static void walk_on(const struct path *path, struct walk *walk)
 	for (size_t step = 0; step < STEPS; step++) {
 		struct path next = *path;
 
-		/* Of a stop, as of time that passes, nothing is kept. */
+		/* A stop and passing time leave no trace in the state. */
 		if (steps[step].when == PASS || steps[step].when == IN_GROUP ||
 		    steps[step].when == STOP_IN_GROUP ||
 		    !can_happen(&steps[step], path))
@@ -806,7 +806,7 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Without memory of states, so it does not rest on what makes two the same. */
+/* Keeps no states, so it does not depend on the completeness of the key. */
 static void test_every_path_keeps_the_contract(void **state)
 {
 	const double start = seconds();
@@ -814,7 +814,7 @@ static void test_every_path_keeps_the_contract(void **state)
 	struct walk walk = { 0 };
 
 	(void)state;
-	/* As long as the next depth, by the growth so far, has its time. */
+	/* While there is time for the next depth, estimated by the growth. */
 	for (size_t depth = 1;
 	     depth < 4 ||
 	     seconds() - start + took * took / before < WALK_SECONDS;

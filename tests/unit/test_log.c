@@ -91,7 +91,7 @@ static void test_only_valid_utf8_is_printed(void **state)
 	}
 }
 
-/* Wherever the cut falls, it leaves no half of a character. */
+/* A cut at any byte leaves no part of a character. */
 static void test_long_line_is_cut_between_characters(void **state)
 {
 	char line[LOG_LINE_MAX];
@@ -131,12 +131,12 @@ static void test_long_line_is_cut_and_says_so(void **state)
 		assert_true(length < LOG_LINE_MAX);
 		assert_int_equal(line[length - 1], '\n');
 		cut = strcmp(line + length - 4, "...\n") == 0;
-		/* Exactly what fits is not cut. */
+		/* A text that just fits is not cut. */
 		assert_int_equal(cut, size - 1 + 13 > LOG_LINE_MAX - 1);
 	}
 }
 
-/* What log_say writes to stderr, for a level said up to another. */
+/* The text on stderr for a message of one level at a log level. */
 static ssize_t say(enum log_level level, enum log_level highest, char *out,
 		   size_t size)
 {
@@ -209,7 +209,7 @@ static void warn_often(const char *text)
 		log_warning("%s", text);
 }
 
-/* Who waits, be it for a millisecond, lets others run. */
+/* Any wait, even for a millisecond, is a voluntary context switch. */
 static void test_full_stderr_is_not_waited_for(void **state)
 {
 	struct rusage before, after;
@@ -221,7 +221,7 @@ static void test_full_stderr_is_not_waited_for(void **state)
 	assert_in_range(after.ru_nvcsw - before.ru_nvcsw, 0, 50);
 }
 
-/* Whatever the number of the file is, 0 where stdin was closed. */
+/* With any file descriptor, even 0, after stdin was closed. */
 static void test_cause_is_written_to_the_termination_log(void **state)
 {
 	static const char line[] = "[dumb-init] x\n";
@@ -241,7 +241,7 @@ static void test_cause_is_written_to_the_termination_log(void **state)
 	log_set_level(LOG_WARNING);
 	log_set_reason_file("");
 	umask(mask);
-	/* It is closed again, and nobody complains of it. */
+	/* The descriptor was closed again, without a message. */
 	assert_int_equal(open(path, O_RDONLY), STDIN_FILENO);
 	assert_int_equal(read(STDIN_FILENO, out, sizeof(out)),
 			 sizeof(line) - 1);

@@ -18,14 +18,14 @@ static void test_digits_are_read_up_to_the_first_other_character(void **state)
 		const char *text;
 		int64_t max;
 		int64_t number;
-		size_t length; /* of what was read */
+		size_t length; /* of the number */
 	} rows[] = {
 		{ "", 9, NUMBERS_NONE, 0 },
 		{ "x1", 9, NUMBERS_NONE, 0 },
 		{ "-1", 9, NUMBERS_NONE, 0 },
 		{ " 1", 9, NUMBERS_NONE, 0 },
 		{ "/", 9, NUMBERS_NONE, 0 }, /* before '0' in ASCII */
-		{ ":", 9, NUMBERS_NONE, 0 }, /* behind '9' */
+		{ ":", 9, NUMBERS_NONE, 0 }, /* after '9' in ASCII */
 		{ "0", 9, 0, 1 },
 		{ "0", 0, 0, 1 },
 		{ "9", 9, 9, 1 },
@@ -152,7 +152,7 @@ static void test_part_of_a_millisecond_is_rounded_up(void **state)
 		{ "1.5ms", 2 },
 		{ "0.999999999", 1000 },
 		{ "59.999999999m", 3600000 },
-		/* What is behind the ninth place does not count. */
+		/* Digits after the ninth place do not count. */
 		{ "0.0000000001", 0 },
 		{ "0.0000000009h", 0 },
 		{ "0.001000001", 2 },
@@ -188,9 +188,9 @@ static void test_longest_duration_is_int_max_seconds(void **state)
 		{ "35791395m", NUMBERS_NONE },
 		{ "596524h", NUMBERS_NONE },
 		{ "2147483647h", NUMBERS_NONE },
-		{ "2147483647000h", NUMBERS_NONE }, /* the last to be read */
+		{ "2147483647000h", NUMBERS_NONE }, /* the largest one read */
 		{ "2147483647001h", NUMBERS_NONE },
-		/* Where 32 and 64 bits would be full. */
+		/* Overflows of 32 and of 64 bits. */
 		{ "4294967297", NUMBERS_NONE },
 		{ "4294967296001ms", NUMBERS_NONE },
 		{ "9223372036854775807", NUMBERS_NONE },

@@ -14,7 +14,7 @@ enum {
 	WORDS_MAX = 8,
 };
 
-/* Parses words, up to a NULL, under the name; says nothing. */
+/* Parses words, up to a NULL, under the name; prints nothing. */
 static int parse_as(const char *name, struct options *options,
 		    const char *const words[WORDS_MAX])
 {
@@ -41,7 +41,7 @@ static int parse(struct options *options, const char *const words[WORDS_MAX])
 	return parse_as("dumb-init", options, words);
 }
 
-/* The numbers that options are made of, but for the two tables. */
+/* The numbers in struct options, except the two tables. */
 enum field {
 	END,
 	MODE,
@@ -91,7 +91,7 @@ struct set {
 #define COMMAND_ALONE TARGET, TARGET_COMMAND
 #define EVERYTHING    TARGET, TARGET_ALL
 
-/* Options is what words say: the defaults, but for what is set, up to END. */
+/* Words give the default options, except those in set, up to END. */
 static void assert_sets_as(const char *name, const char *const words[WORDS_MAX],
 			   const struct set *set)
 {
@@ -374,7 +374,7 @@ static const char *const bad_rows[][WORDS_MAX] = {
 	{ "--pause=yes" },
 	{ "--pa" }, /* parent-death-signal, pause */
 	{ "-p", "", "x" },
-	/* The last does not make the one before it right. */
+	/* A right last word does not excuse the one before it. */
 	{ "-tx", "-t5", "x" },
 	{ "-e256", "-e1", "x" },
 };
@@ -438,7 +438,7 @@ static void test_environment_sets_options(void **state)
 	assert_int_equal(options.level, LOG_VERBOSE);
 	assert_int_equal(parse(&options, quiet), OPTIONS_RUN);
 	assert_int_equal(options.level, LOG_ERROR);
-	/* The command line counts more; this is no exclusion. */
+	/* The command line takes precedence; this is not an exclusion. */
 	assert_sets(group, (struct set[]){ { GROUP },
 					   { LEVEL, LOG_VERBOSE },
 					   { END, 0 } });
@@ -579,7 +579,7 @@ static void test_variable_is_parsed_before_the_command_line(void **state)
 		{ "-r TERM:INT", { "-r", "15:1", "x" }, { { TERM_TO, 1 } } },
 		{ "-r TERM:INT", { "x" }, { { TERM_TO, 2 } } },
 		{ "-v --", { "x" }, { { LEVEL, LOG_VERBOSE } } },
-		/* What excludes each other on one side does not across. */
+		/* Options of different sources do not exclude each other. */
 		{ "-c", { "-g", "x" }, { { GROUP } } },
 		{ "-g",
 		  { "-c", "x" },
@@ -629,7 +629,7 @@ static void test_termination_log_must_be_an_absolute_short_path(void **state)
 		{ { "--termination-log=a", "x" }, NULL },
 		{ { "--termination-log=./a", "x" }, NULL },
 		{ { "--termination-logs", "x" }, NULL },
-		/* No letter stands for it, whatever the table says. */
+		/* This option has no letter, so no byte may stand for it. */
 		{ { "-\1/a", "x" }, NULL },
 	};
 	struct options options;
@@ -657,7 +657,7 @@ static void test_termination_log_must_be_an_absolute_short_path(void **state)
 static void test_variable_of_any_length_is_parsed(void **state)
 {
 	const char *const words[WORDS_MAX] = { "x" };
-	static char text[128 * 1024]; /* execve(2) takes no longer one */
+	static char text[128 * 1024]; /* the longest that execve(2) accepts */
 
 	(void)state;
 	for (size_t length = 1; length < sizeof(text); length++)

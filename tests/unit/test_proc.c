@@ -42,7 +42,7 @@ static const struct {
 	{ " oom_kill 1\n", "oom_kill ", NULL },
 	{ "", "oom_kill ", NULL },
 	{ "\n\n\noom_kill 1\n", "oom_kill ", "1" },
-	/* It is a line only with its newline. */
+	/* A line must end with a newline. */
 	{ "oom_kill 1", "oom_kill ", NULL },
 	{ "oom_kill 1\noom_kill 2", "oom_kill 2", NULL },
 	/* An empty key: the first line. */
@@ -50,7 +50,7 @@ static const struct {
 	{ "\nsh\n", "", "" },
 	{ "sh", "", NULL },
 	{ "", "", NULL },
-	/* A colon: behind the number, whatever that is. */
+	/* A colon: the key follows any number. */
 	{ "5:memory:/a\n0::/b\n", ":memory:", "/a" },
 	{ "15:memory:/a:memory:/b\n", ":memory:", "/a:memory:/b" },
 	{ "1:name=x:memory:/b\n5:memory:/a\n", ":memory:", "/a" },
@@ -134,7 +134,7 @@ static void test_line_is_found_across_reads(void **state)
 
 	(void)state;
 	for (size_t before = 0; before < 3 * (size_t)PROC_LINE_MAX; before++) {
-		/* Short lines, up to the one that is looked for. */
+		/* Short lines before the wanted one. */
 		for (size_t i = 0; i < before; i++)
 			text[i] = i % 7 == 6 || i == before - 1 ? '\n' : 'x';
 		write_file(text, before + format_text(text + before,
@@ -179,14 +179,14 @@ static void test_file_that_cannot_be_read_has_no_line(void **state)
 	format_text(fifo, sizeof(fifo), "%s/fifo", directory);
 	assert_false(proc_find_line("/does/not/exist", "", rest));
 	assert_false(proc_find_line("/", "", rest));
-	/* Nobody writes to it: it must not be waited for. */
+	/* A FIFO without a writer: open(2) must not wait for one. */
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	assert_false(proc_find_line(fifo, "", rest));
 	assert_int_equal(unlink(fifo), 0);
 	assert_int_equal(rmdir(directory), 0);
 }
 
-/* What is looked through is bounded: 64 reads. */
+/* The search is bounded: 64 reads. */
 static void test_line_is_found_in_the_first_reads(void **state)
 {
 	static const char line[] = "key 1\n";
@@ -205,7 +205,7 @@ static void test_line_is_found_in_the_first_reads(void **state)
 }
 
 enum {
-	NUMBERS = 300, /* more than one getdents64(2) tells of */
+	NUMBERS = 300, /* more than one getdents64(2) returns */
 };
 
 static void count_visit(int number, int directory, void *argument)
@@ -256,7 +256,7 @@ static void test_missing_directory_has_no_numbers(void **state)
 	assert_false(proc_each_number(path, count_visit, NULL));
 }
 
-/* After all the others. */
+/* Must run last. */
 static void test_no_file_is_left_open(void **state)
 {
 	(void)state;
@@ -333,7 +333,7 @@ static void do_nothing(int signum)
 	(void)signum;
 }
 
-/* As another reading has them: valgrind(1) handles signals of its own. */
+/* A second implementation, since valgrind(1) also handles signals. */
 static unsigned long long handled_signals(void)
 {
 	unsigned long long mask = 0;
@@ -359,7 +359,7 @@ static void test_caught_signals_are_parsed(void **state)
 		unsigned long long mask;
 
 		if (sigaction(set, &handled, NULL) < 0)
-			continue; /* SIGKILL, and those that libc keeps */
+			continue; /* SIGKILL, SIGSTOP, libc's signals */
 		mask = handled_signals();
 		assert_true(mask >> (set - 1) & 1);
 		for (int signum = 1; signum <= 64; signum++)

@@ -65,7 +65,7 @@ static void test_list_of_children_is_read_in_pieces(void **state)
 
 	(void)state;
 	assert_true(file >= 0);
-	/* More than one read, with a number across their border. */
+	/* More than one read, with a number across the boundary. */
 	for (int pid = 1000; pid < 1200; pid++)
 		assert_true(dprintf(file, "%d ", pid) > 0);
 	assert_int_equal(close(file), 0);

@@ -199,7 +199,7 @@ static void test_start_names_the_mode(void **state)
 
 static const struct {
 	struct actions actions;
-	int signum;           /* of the siginfo; 0: there is none */
+	int signum;           /* in the siginfo; 0: no siginfo */
 	enum log_level level; /* the lowest that prints the line */
 	const char *line;     /* NULL: none prints one */
 } outcomes[] = {

@@ -69,7 +69,7 @@ static void test_malformed_signal_is_an_error(void **state)
 		"SIG15",
 		"TER",
 		"TERMX",
-		/* Behind "z", and not a letter in any other way either. */
+		/* The character after "z", and one that is not ASCII. */
 		"TER{",
 		"ter\xcd",
 		"SIGTERM ",

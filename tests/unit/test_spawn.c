@@ -15,7 +15,7 @@ enum {
 /* The environment, in which the words MY and PARENT stand for PIDs. */
 static char texts[ENTRIES_MAX][64];
 static char *entries[ENTRIES_MAX + 1];
-/* Where the new texts are. */
+/* The memory of the new texts. */
 static struct start updated;
 
 static void set_environment(const char *const *words)
