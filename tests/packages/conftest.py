@@ -1,4 +1,4 @@
-"""What the tests of packages are given."""
+"""Options of the tests of packages."""
 
 
 def pytest_addoption(parser):

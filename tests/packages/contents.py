@@ -1,4 +1,4 @@
-"""What the tests of packages share: to run a command, and what is installed."""
+"""Shared by the tests of packages: running a command, and the installed files."""
 
 import pathlib
 import re
@@ -14,7 +14,7 @@ COMPLETIONS = {
 
 
 def run(*words, **options):
-    """Runs a command in our source, which has to succeed; what it says."""
+    """Runs a command in the source tree. It must succeed. Returns its output."""
     options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
                "stderr": subprocess.STDOUT, "text": True, "cwd": ROOT} | options
     result = subprocess.run([str(word) for word in words], check=False, **options)
@@ -23,22 +23,22 @@ def run(*words, **options):
 
 
 def made(target, tmp_path_factory):
-    """The directory that `make TARGET` has left its files in."""
+    """The directory with the files that `make TARGET` has made."""
     directory = tmp_path_factory.mktemp(target)
     run("make", target, f"DIST={directory}")
     return directory
 
 
 def unpack(tarball, directory):
-    """Not with Python's tarfile, which has another default filter in each version."""
+    """Not with Python's tarfile, whose default filter depends on the version."""
     run("tar", "-xf", tarball, "-C", directory)
 
 
 def completions():
-    """Where in /usr/share those for the shells are, which we have."""
+    """The paths of our shell completions in /usr/share."""
     return {COMPLETIONS[path.name] for path in ROOT.glob("completions/*")}
 
 
 def is_static(path):
-    """Whether that program needs no other file to run."""
+    """Whether the program needs no other file to run."""
     return "INTERP" not in run("readelf", "--program-headers", "--wide", path)

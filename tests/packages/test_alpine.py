@@ -5,7 +5,7 @@ import pytest
 
 from contents import completions, is_static, made, run
 
-# What abuild sets. Debian's cmocka is for glibc, hence the gcc for check alone.
+# The variables of abuild. Debian's cmocka is for glibc, so check uses gcc.
 ABUILD = r"""
 set -e
 srcdir=$1 pkgdir=$2
@@ -28,7 +28,7 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def package(source, tmp_path_factory):
-    """What is in the package, before abuild takes the subpackages from it."""
+    """The files of the package, before abuild takes the subpackages from it."""
     directory = tmp_path_factory.mktemp("pkg")
     run("busybox", "ash", "-c", ABUILD, "ash", source, directory, cwd=source)
     return directory

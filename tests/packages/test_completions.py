@@ -1,7 +1,7 @@
-"""The completions say what the program says, and work in the real shells.
+"""The completions offer the options of the program, and work in the real shells.
 
-Each shell is an interactive one on a terminal of its own. dumb-init is there a
-script that shows its arguments, and frobnicate a command that has a completion.
+Each shell is interactive, on a terminal of its own. There, dumb-init is a script
+that shows its arguments, and frobnicate is a command with a completion.
 """
 
 import os
@@ -17,16 +17,16 @@ from watch import patience
 
 COMPLETIONS = ROOT / "completions"
 BASH_COMPLETION = "/usr/share/bash-completion/bash_completion"
-# Where the shells look, below a directory.
+# The places where the shells look, below a directory.
 PLACES = {"dumb-init.bash": "bash-completion/completions/dumb-init",
           "_dumb-init": "zsh/_dumb-init", "dumb-init.fish": "fish/dumb-init.fish"}
 SHOW = "#!/bin/sh\nprintf '<%s>' \"$@\"\necho\n"
 PROMPT = "prompt> "
-DONE = "printf 'do%s\\n' ne"  # not to be found in its echo
-# Before what a command writes fish 4 returns to the start of the line.
+DONE = "printf 'do%s\\n' ne"  # the terminal's echo of this does not contain "done"
+# fish 4 prints a carriage return before the output of a command.
 START = "[\r\n]"
 CONTROL_B, CONTROL_D, CONTROL_U, ALT_QUESTION = "\x02", "\x04", "\x15", "\x1b?"
-# There is no COMMAND behind them, so zsh offers none.
+# No COMMAND follows these, so zsh offers none.
 ALONE = {"-P", "--pause", "-h", "--help", "-V", "--version", "-l", "-L", "--license"}
 
 
@@ -46,7 +46,7 @@ class Shell:
         environment = {"PATH": f"{home}/bin:{os.environ['PATH']}", "HOME": str(home),
                        "XDG_DATA_DIRS": f"{home}/share", "PS1": PROMPT,
                        "TERM": "dumb", "LC_ALL": "C.UTF-8"}
-        # So wide that little is cut into lines.
+        # Wide, so that few lines are broken.
         self.terminal = Terminal(self.words, cwd=home, env=environment,
                                  timeout=patience(), encoding="utf-8",
                                  dimensions=(500, 400))
@@ -54,8 +54,8 @@ class Shell:
             self.run(line)
 
     def send(self, keys, output):
-        """Types, and waits for output and the next prompt. Returns the match
-        and what was before it."""
+        """Types text, and waits for output and the next prompt. Returns the match
+        and the output before it."""
         self.terminal.send(keys)
         self.terminal.expect(output)
         found = self.terminal.match, self.terminal.before
@@ -63,22 +63,22 @@ class Shell:
         return found
 
     def run(self, line):
-        """Lets the shell do a line."""
+        """Lets the shell execute a line."""
         self.send(f"{line}; {DONE}\r", START + "done\r\n")
 
     def listed(self, line):
-        """What the shell lists when asked what can follow line."""
+        """The words that the shell offers as the continuation of a line."""
         _, before = self.send(f"{line}{self.list_key}{CONTROL_U}{DONE}\r",
                               START + "done\r\n")
         lines = before.split("\n")[1:]
         return " ".join(each for each in lines if not each.startswith(PROMPT)).split()
 
     def offers(self, line):
-        """The same, as a set, without what is already there up to a : or =."""
+        """The same, as a set, without the part of the word up to a : or =."""
         return {re.split("[:=]", word.rstrip(":="))[-1] for word in self.listed(line)}
 
     def types(self, keys):
-        """The arguments of dumb-init, of a line that is typed, with Tabs."""
+        """The arguments of dumb-init after typing a line with Tabs."""
         match, _ = self.send(keys + "\r", START + r"<(.*?)>\r\n")
         return match[1].split("><")
 
@@ -86,7 +86,7 @@ class Shell:
 class BashAlone(Shell):
     needs = "bash"
     words = ["bash", "--norc", "--noprofile", "-i"]
-    setup = ["set -u",  # as a user may have it
+    setup = ["set -u",  # as a user may have set it
              "bind 'set completion-query-items 0'", "bind 'set page-completions off'",
              "bind 'set enable-bracketed-paste off'",
              "_frobnicate() { local offered='alpha beta'; "
@@ -108,7 +108,7 @@ class BashAlone(Shell):
 class BashWithPackage(BashAlone):
     needs = BASH_COMPLETION
     knows_other_commands = True
-    # It finds the completion of dumb-init itself.
+    # bash-completion finds the completion of dumb-init by itself.
     setup = [*BashAlone.setup[:-1], f". {BASH_COMPLETION}"]
 
 
@@ -117,7 +117,7 @@ class Zsh(Shell):
     words = ["zsh", "-f", "-i"]
     setup = ["unset zle_bracketed_paste; unsetopt prompt_sp prompt_cr; LISTMAX=9999",
              "fpath=(~/share/zsh $fpath)", "autoload -Uz compinit; compinit -u -D",
-             "zstyle ':completion:*' verbose no",  # each option by itself
+             "zstyle ':completion:*' verbose no",  # one entry for each option
              "_frobnicate() { _arguments -s '(-r --rewind)'{-r,--rewind} "
              "'*:thing:(alpha beta)'; }",
              "compdef _frobnicate frobnicate"]
@@ -128,7 +128,7 @@ class Fish(Shell):
     needs = "fish"
     words = ["fish", "--no-config", "-i"]
     setup = ["function fish_prompt; echo 'prompt> '; end",
-             "function __fish_describe_command; end",  # it asks man, which is slow
+             "function __fish_describe_command; end",  # fish asks man, which is slow
              "set fish_complete_path ~/share/fish",
              "complete -c frobnicate -f -a 'alpha beta'",
              "complete -c frobnicate -s r -l rewind"]
@@ -144,7 +144,7 @@ SHELLS = {"bash-alone": BashAlone, "bash-completion": BashWithPackage, "zsh": Zs
 
 
 def furnish(home):
-    """Puts into a home what the shells are to find there."""
+    """Puts the files into a home directory that the shells need."""
     for name, place in PLACES.items():
         (home / "share" / place).parent.mkdir(parents=True)
         shutil.copy(COMPLETIONS / name, home / "share" / place)
@@ -158,13 +158,13 @@ def furnish(home):
 
 
 def only(*names):
-    """A test of these shells alone."""
+    """Limits a test to these shells."""
     return pytest.mark.parametrize("shell", names, indirect=True)
 
 
 @pytest.fixture(scope="module")
 def shells(tmp_path_factory):
-    """shells(NAME): starts a shell, once."""
+    """shells(NAME): the shell, which is started once."""
     started = {}
 
     def shells(name):
@@ -197,7 +197,7 @@ def run_init(request):
 
 @pytest.fixture(scope="module")
 def rows(run_init):
-    """The table of options: (words, whether an argument has to follow, text)."""
+    """The table of options: (words, whether an argument must follow, text)."""
     found = re.findall(r"^  (?:(-\w), |    )(--[\w-]+)( \S+|\[=\S+)? +(\S.*)$",
                        run_init("--help").stdout, re.M)
     assert len(found) > 10
@@ -216,8 +216,8 @@ def options(rows):
 
 @pytest.fixture(scope="module")
 def signals():
-    """Every name that the program knows, and those of all real-time signals. EMT is
-    known on MIPS alone."""
+    """Every name that the program knows, and those of all real-time signals, without
+    EMT, which only MIPS has."""
     source = (ROOT / "src/signals.c").read_text(encoding="utf-8")
     names = re.findall(r'\[SIG\w+\] = "(\w+)"|\{ "(\w+)", SIG\w+ \}', source)
     assert len(names) > 30

@@ -11,9 +11,9 @@ import pytest
 from contents import ROOT, VERSION, completions, is_static, made, run, unpack
 
 COPY = ROOT / "tests/packages/on-a-copy"
-# As long as the project has no address. Lintian wants one that mail reaches.
+# While the project has no address. Lintian wants one that accepts mail.
 NO_ADDRESS = "bogus-mail-host,bogus-mail-host-in-debian-changelog"
-# Some of the behaviour tests; in the variable, "" stands for all, for a minute.
+# Some of the behaviour tests; if the variable is "", all, which take a minute.
 PART = os.environ.get("AUTOPKGTEST", "-k 'command_line or section_3'")
 
 
@@ -34,7 +34,7 @@ def deb(built):
 
 @pytest.fixture
 def files(deb, tmp_path):
-    """What is in the package: tarfile's members by name; extracted to tmp_path."""
+    """The members of the package by name, as in tarfile; extracted to tmp_path."""
     archive = tmp_path / "files.tar"
     run("sh", "-c", 'dpkg-deb --fsys-tarfile "$0" >"$1"', deb, archive)
     unpack(archive, tmp_path)
@@ -44,7 +44,7 @@ def files(deb, tmp_path):
 
 
 def installed():
-    """What is to be in the package."""
+    """The files that must be in the package."""
     share = {"man/man1/dumb-init.1.gz", "lintian/overrides/dumb-init"}
     share |= {f"doc/dumb-init/{name}" for name in (
         "README.md.gz", "changelog.gz", "changelog.Debian.gz", "copyright",
@@ -89,7 +89,7 @@ def test_program_knows_its_version_and_commit(files, tmp_path):
 
 
 def sums(directory):
-    """Of the packages; the other files say when and where they were built."""
+    """The sums of the packages; the other files record the time and place of the build."""
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in directory.iterdir()
             if path.suffix not in (".buildinfo", ".changes")}
@@ -108,7 +108,7 @@ def test_packages_built_again_elsewhere_are_the_same(built, tmp_path):
 UPGRADE = r"""
 set -eu
 list() {
-	# But for what dpkg and man keep for themselves; others use /var/tmp.
+	# Without the files of dpkg and man, and /var/tmp, which other programs use.
 	find /etc /usr /var -path /var/cache/man -prune -o -path /var/log -prune \
 		-o -path /var/tmp -prune -o -print | grep -v '^/var/lib/dpkg/[^/]*$' | sort
 	dpkg-query -W
@@ -147,7 +147,7 @@ def test_behaviour_tests_pass_with_the_installed_program(built, deb):
     assert re.search(r"^\d+ passed", said, re.M), said
 
 
-# An image with all that the build needs: without a network it has to suffice.
+# The image has all packages that the build needs, because there is no network.
 IN_CONTAINER = r"""
 set -eu
 export TMPDIR=/mnt DOCKER_HOST=unix:///mnt/no-docker

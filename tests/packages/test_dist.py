@@ -1,4 +1,4 @@
-"""make dist: the source, for those who have no git."""
+"""make dist: the source, for users without git."""
 
 import hashlib
 import os
@@ -35,7 +35,7 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tree(source, tmp_path_factory):
-    """What is in it, unpacked."""
+    """The unpacked tree."""
     directory = tmp_path_factory.mktemp("tree")
     unpack(source, directory)
     tree, = directory.iterdir()
@@ -65,7 +65,7 @@ def test_source_outside_git_builds_and_passes_the_unit_tests(tree):
 
 
 def test_tree_is_packed_as_it_is_where_git_does_not_work(tree, source, tmp_path):
-    """As in a clone that belongs to another user: git refuses that."""
+    """git refuses, as in a clone that belongs to another user."""
     clone = shutil.copytree(tree, tmp_path / "clone", symlinks=True)
     (clone / ".git").mkdir()
     (tmp_path / "git").write_text("#!/bin/sh\nexit 128\n")
@@ -81,7 +81,7 @@ def test_tree_is_packed_as_it_is_where_git_does_not_work(tree, source, tmp_path)
 
 
 def commit_of_source():
-    """As the tarball's COMMIT or git has it; "" if neither knows."""
+    """The commit, from the tarball's COMMIT or from git; "" if neither knows."""
     command = "grep -x '[0-9a-f]*' COMMIT || { test -e .git && git rev-parse HEAD; }"
     return subprocess.run(["sh", "-c", command], cwd=ROOT, check=False, text=True,
                           capture_output=True).stdout[:7]

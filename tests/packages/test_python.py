@@ -1,4 +1,5 @@
-"""What pip gets. Made by `make wheel`; installed without a network, run, removed."""
+"""The sdist and the wheel for pip: made by `make wheel`, installed without a network,
+run, removed."""
 
 import email
 import hashlib
@@ -22,7 +23,7 @@ OLDEST = (["manylinux1", "manylinux_2_5"] if MACHINE in ("x86_64", "i686") else
           ["manylinux2014", "manylinux_2_17"])
 PLATFORMS = [f"{each}_{MACHINE}" for each in (*OLDEST, "musllinux_1_1")]
 
-# No flags of this machine's user or of the make that started us.
+# Without flags of the user or of the make that started these tests.
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "PIP_CONFIG_FILE": os.devnull,
@@ -39,7 +40,7 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"without {MISSING}")
 
 
 def run(*command, status=0, prefix=(), **variables):
-    """What a command says; it has to end with status."""
+    """The output of a command, which must exit with status."""
     done = subprocess.run([*prefix, *command], env={**ENVIRONMENT, **variables},
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=120)
@@ -49,14 +50,14 @@ def run(*command, status=0, prefix=(), **variables):
 
 @pytest.fixture(scope="module")
 def no_network():
-    """What to put before a command, where the kernel lets us."""
+    """The words that run a command without a network, if the kernel permits that."""
     prefix = ["unshare", "--net", *(["--map-root-user"] if os.getuid() else [])]
     return prefix if subprocess.run([*prefix, "true"]).returncode == 0 else []
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """The source, as it is released."""
+    """The released source."""
     path = tmp_path_factory.mktemp("tree")
     run(ROOT / "packaging/tree", path)
     return path
@@ -64,7 +65,7 @@ def tree(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, no_network):
-    """The directory that `make wheel` leaves."""
+    """The directory with the files of `make wheel`."""
     path = tmp_path_factory.mktemp("made")
     run("make", "-C", ROOT, "wheel", f"DIST={path}", prefix=no_network)
     return path
@@ -82,7 +83,7 @@ def wheel(made):
 
 @pytest.fixture
 def unpacked(sdist, tmp_path):
-    """The source again, without git."""
+    """The source from the sdist, without git."""
     unpack(sdist, tmp_path)
     return tmp_path / NAME
 
@@ -98,20 +99,20 @@ def digests(directory):
 
 
 def said_in(wheel, name):
-    """What METADATA or WHEEL say."""
+    """The fields of METADATA or WHEEL."""
     with zipfile.ZipFile(wheel) as archive:
         text = archive.read(f"{NAME}.dist-info/{name}").decode()
     return email.message_from_string(text)
 
 
 def tags(wheel):
-    """Those of its name."""
+    """The tags in the wheel's name."""
     python, abi, platforms = wheel.stem.split("-")[2:]
     return [f"{python}-{abi}-{each}" for each in platforms.split(".")]
 
 
 def built_with(tree, directory, **variables):
-    """The wheel that another compiler or other flags make."""
+    """A wheel that is built with another compiler or other flags."""
     run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir",
         directory, tree, **variables)
     return next(directory.glob("*.whl"))
@@ -170,8 +171,8 @@ def test_wheel_lists_the_tags_of_its_name_and_is_not_pure(wheel):
 
 
 def test_every_tag_is_known_to_a_pip(wheel, tmp_path):
-    # A pip whose Python is linked with musl is to be had by telling ours that
-    # its executable is a program that is.
+    # There is no pip with a Python for musl here. The installed pip acts like one if
+    # sys.executable is a program that is linked with musl.
     musl = tmp_path / "musl"
     (tmp_path / "musl.c").write_text("int main(void) { return 0; }\n")
     run("musl-gcc", "-o", musl, tmp_path / "musl.c")
@@ -195,7 +196,7 @@ def test_wheel_of_a_dynamic_program_does_not_claim_any_linux(unpacked, tmp_path)
 
 @pytest.fixture
 def compiler(tmp_path):
-    """Makes one that has a file as its only result."""
+    """Makes a compiler that always produces a copy of the same file."""
     def make(content):
         (tmp_path / "result").write_bytes(content)
         (tmp_path / "cc").write_text(f"""#!/bin/sh
@@ -206,7 +207,7 @@ def compiler(tmp_path):
     return make
 
 
-# Their headers are those of dynamic programs.
+# The headers of these files are those of dynamic programs.
 @pytest.mark.parametrize("program, expected", {
     "elf32_arm": "linux_armv7l",
     "elf64_aarch64": "linux_aarch64",
@@ -232,14 +233,14 @@ def test_sdist_and_wheel_are_the_same_without_git(made, tree, tmp_path):
     run("sh", "-c", f"umask 077; chmod -R go= {tree}; "
         f"make -C {tree} wheel DIST={tmp_path}")
     assert digests(tmp_path) == digests(made)
-    assert digests(tree) == before, "something is left in the source"
+    assert digests(tree) == before, "expected an unchanged source tree, got other files"
 
 
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_wheel_can_be_installed_and_removed_without_a_network(
         kind, wheel, sdist, tree, no_network, tmp_path):
-    # An sdist needs setuptools, which is the system's. pip is so for both: to
-    # install another one takes longer than all the rest.
+    # An sdist needs setuptools, so it uses the system's. Both use the system's pip:
+    # installing another one takes longer than the rest of the test.
     venv = {"wheel": [], "sdist": ["--system-site-packages"]}
     options = {"wheel": [], "sdist": ["--no-build-isolation"]}
     directory = tmp_path / "venv"
@@ -251,7 +252,7 @@ def test_wheel_can_be_installed_and_removed_without_a_network(
         prefix=no_network)
     program = directory / "bin/dumb-init"
     commit = (tree / "COMMIT").read_text()[:7]
-    if commit.startswith("$"):  # a clone without git: COMMIT is not filled in
+    if commit.startswith("$"):  # a clone without git: the file COMMIT is not filled in
         commit = "unknown"
     assert run(program, "--version") == \
         f"dumb-init v{VERSION}\nsource - git.{commit}\n"

@@ -1,4 +1,4 @@
-"""The README quotes the generated pages, and the links of all documents lead somewhere."""
+"""The README quotes the generated pages; all links in the documents have targets."""
 
 import re
 
@@ -12,7 +12,7 @@ PAGES = sorted(path.relative_to(ROOT) for pattern in
 
 
 def rows(text):
-    """Of tables, without the numbers of notes."""
+    """The rows of tables, without the numbers of notes."""
     return [re.sub(r" \(\d+\)(?= \|)", "", line) for line in text.splitlines()
             if line.startswith("| ")]
 

@@ -1,4 +1,4 @@
-"""What make release-build makes: static programs, their sums, an SBOM."""
+"""The results of make release-build: static programs, their sums, an SBOM."""
 
 import hashlib
 import json
@@ -9,8 +9,8 @@ import pytest
 
 from contents import ROOT
 
-# The words of readelf for each, and a bound on its size: less than 10 % above its
-# size when this was written.
+# For each architecture, the words of readelf and a bound on the size, less than 10 %
+# above the size when this was written.
 PROGRAMS = {
     "x86_64": ("ELF64", "little", "Advanced Micro Devices X86-64", 40 * 1024),
     "aarch64": ("ELF64", "little", "AArch64", 52 * 1024),
@@ -24,7 +24,7 @@ PROGRAMS = {
 
 
 def build(directory, before=(), **environ):
-    """Builds all in a copy of the source, and returns where they are then."""
+    """Builds all programs in a copy of the source. Returns their directory."""
     directory.mkdir(parents=True)
     subprocess.run(["packaging/tree", directory], cwd=ROOT, check=True)
     inherited = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/"}
@@ -67,7 +67,7 @@ def test_program_is_small_static_and_for_its_processor(files, name):
     assert re.search(rf"Machine: +{re.escape(machine)}\n", text)
     assert re.search(r"Type: +EXEC ", text)
     assert "INTERP" not in text and "DYNAMIC" not in text
-    # An executable stack is what a file without GNU_STACK may get.
+    # A program without GNU_STACK may get an executable stack.
     assert re.search(r"GNU_STACK .* RW ", text)
     assert files[name].stat().st_size <= bound
 
@@ -85,7 +85,7 @@ def sbom(dist):
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-# What SPDX 2.3 says each must have: clauses 6 (document), 7 (package), 8 (file).
+# The required fields of SPDX 2.3: clauses 6 (document), 7 (package), 8 (file).
 MUST_HAVE = {
     "document": {"spdxVersion", "dataLicense", "SPDXID", "name", "documentNamespace",
                  "creationInfo"},
@@ -154,7 +154,7 @@ def test_sbom_names_the_libraries_linked_into_each_program(sbom):
 
 @pytest.mark.timeout(900)
 def test_release_built_again_elsewhere_and_later_is_the_same(dist, tmp_path):
-    """Later: the first build took many seconds."""
+    """It is later, because the first build took many seconds."""
     again = build(tmp_path / "a-directory-whose-path-is-longer" / "tree",
                   before=["sh", "-c", 'umask 077 && exec "$@"', "sh"],
                   TZ="Pacific/Kiritimati", LC_ALL="C.UTF-8", LANG="C.UTF-8",

@@ -1,4 +1,4 @@
-"""The rpm: built with Debian's rpm, from the spec for those of its distributions."""
+"""The rpm: built with Debian's rpm, from the spec for distributions with rpm."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ def rpm(built):
 
 @pytest.fixture(scope="module")
 def root(rpm, tmp_path_factory):
-    """The files of it."""
+    """The files of the package."""
     directory = tmp_path_factory.mktemp("root")
     run("sh", "-c", 'rpm2cpio "$0" | cpio -idm --quiet', rpm, cwd=directory)
     return directory

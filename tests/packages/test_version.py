@@ -1,4 +1,4 @@
-"""The version is in the Makefile. What has to say it as well says the same."""
+"""The version in the Makefile is also that of all other files that state it."""
 
 import re
 
@@ -8,9 +8,9 @@ from contents import ROOT, VERSION
 
 
 def first(pattern, path):
-    """What the group of pattern is at its first match in a file."""
+    """The group of pattern in its first match in a file."""
     match = re.search(pattern, (ROOT / path).read_text(encoding="utf-8"), re.M)
-    assert match, f"{path} does not say a version"
+    assert match, f"expected a version in {path}, got none"
     return match[1]
 
 
