@@ -1,5 +1,5 @@
-"""A pytest plugin: tests several inits for the claims that tests/compare.md lists, and
-writes that page with tables in place of its lists.
+"""A pytest plugin: tests several inits for the claims in tests/compare.md, and writes
+that page with tables in place of its lists.
 
     tests/run-behaviour --init NAME=PATH ... -p compare --compare PAGE --log FILE
 """
@@ -23,9 +23,9 @@ ROW = re.compile(r"- (?P<test>test_\w+)(?: \((?P<option>-\S+)\))?(?P<lack> LACK)
                  r"(?:: (?P<words>.*))?")
 OURS = "ours"
 PACKAGES = {"dumb-init-1.2.5": "dumb-init", "tini": "tini", "catatonit": "catatonit"}
-# Seconds until a wait for another init fails: many do.
+# Seconds until a wait for another init fails; short, because many fail.
 PATIENCE = 2
-# The message of a wait that failed: what for, and the event that ended it if not time.
+# The message of a failed wait: the expected event, and the event that ended the wait.
 WAITED = re.compile(r"expected (.*?) (?:within \d+ s|in time|before (the init .*?|"
                     r"end of file)), got ")
 USUAL = watch.TIMEOUT, watch.MOST
@@ -64,13 +64,13 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_runtest_setup(item):
-    """dumb-init has the usual limits of time."""
+    """Sets the time limits: the usual ones for dumb-init."""
     ours = not hasattr(item.callspec.params["init"], "options")
     watch.TIMEOUT, watch.MOST = USUAL if ours else (PATIENCE, 1)
 
 
 def pytest_assertrepr_compare(op, left, right):
-    """The observed value in a line; of a text, its relevant line."""
+    """The observed value in one line; for a text, its relevant line."""
     texts = isinstance(left, str) and isinstance(right, str)
     if texts and op in ("in", "=="):
         return [said(right if op == "in" else left)]
@@ -93,7 +93,7 @@ def inits(config):
 
 
 def observed(report):
-    """The failure in a few words."""
+    """The failure as a short text."""
     crash = getattr(report.longrepr, "reprcrash", None)
     message = crash.message if crash else report.longreprtext
     first = re.sub(r"^(AssertionError: |Failed: )", "", message.splitlines()[0])
@@ -127,7 +127,7 @@ def plain(text):
 
 
 class Comparison:
-    """Runs in the process that gets all results."""
+    """Lives in the process that gets all results."""
 
     def __init__(self, config):
         self.config = config
@@ -138,7 +138,7 @@ class Comparison:
     def pytest_runtest_logreport(self, report):
         (test, name, variant), = [value for key, value in report.user_properties
                                   if key == "of"]
-        # Processes that another init leaves are not part of the claim.
+        # The claim is not about the processes that another init leaves.
         if report.when == "teardown" and name != OURS:
             return
         if report.when == "call" or report.outcome != "passed":
@@ -173,7 +173,7 @@ class Comparison:
                               file=file)
 
     def page(self, template):
-        """The template, its lists made tables and its {names} replaced."""
+        """The template, with tables for its lists and values for its {names}."""
         parts = re.split(r"((?:^- test_.*\n)+)", template, flags=re.M)
         parts[1::2] = [self.table(rows(part)) for part in parts[1::2]]
         return "".join(parts).format(
@@ -189,7 +189,7 @@ class Comparison:
                  "|---" * len(heads) + "|"]
         for row in group:
             if not any(self.runs[row["test"], name] for name in self.names):
-                continue  # -k chose others.
+                continue  # -k deselected it.
             cells = []
             for name in self.names:
                 cell, note = self.cell(row, name)
@@ -223,7 +223,7 @@ class Comparison:
             return "no mode", None
         seen = collections.Counter(text for _, text in failed).most_common()
         if seen[0][0].startswith("says "):
-            del seen[1:]  # The same message about other words.
+            del seen[1:]  # The others are the same message about other words.
         ran = len(failed) + len(passed)
         note = "; ".join(text + (f" ({count} of {ran} runs)" if len(seen) > 1 else "")
                          for text, count in seen)

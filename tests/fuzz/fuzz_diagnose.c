@@ -1,9 +1,9 @@
 /*
- * libFuzzer: whatever is in the file of a program or in one of /proc, we read
- * it without harm, and find the line that a second, plain reading finds.
- * Nothing is executed, and nothing is asked of the kernel: ten million times
- * that would take. The files are what libFuzzer has made, as "/f", all of it
- * but the first line, as "/r", and a few that have no content.
+ * libFuzzer: any content of a program's file or of a file in /proc is read
+ * without harm, and the line that is found is that of a second, plain
+ * implementation. No program is executed and no system call is made, because
+ * ten million of them would take too long. The file "/f" contains libFuzzer's
+ * bytes, "/r" all of them except the first line; a few others have no content.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "fuzz.h"
 
 enum {
-	FILE_WHOLE = 3, /* their numbers, when they are open */
+	FILE_WHOLE = 3, /* their file descriptors */
 	FILE_REST,
 	FILE_DIRECTORY,
 };
@@ -27,7 +27,7 @@ static int fake_is(const char *path, const char *name)
 	return strcmp(path, name) == 0;
 }
 
-/* Behind the first line; the end if there is no other. */
+/* The offset after the first line; the end if there is no other line. */
 static size_t rest_start(void)
 {
 	const char *end = memchr(content, '\n', content_size);
@@ -82,7 +82,7 @@ static int fake_close(int file)
 	return 0;
 }
 
-/* "/n" is there and not to be executed; "/s" is not to be asked about. */
+/* "/n" exists but is not executable; "/s" cannot be examined. */
 static int fake_access(const char *path, int mode)
 {
 	if (fake_is(path, "/f") || fake_is(path, "/r") || fake_is(path, "/d") ||
@@ -109,7 +109,7 @@ static int fake_statfs(const char *path, struct statfs *system)
 #include "diagnose.c"               /* NOLINT(bugprone-suspicious-include) */
 #include "proc.c"                   /* NOLINT(bugprone-suspicious-include) */
 
-/* A script: what it needs is cut off where the kernel stops to look. */
+/* A script: its interpreter is cut off where the kernel stops reading. */
 static bool is_cut_off(void)
 {
 	size_t end = 2;
@@ -172,7 +172,7 @@ static void read_line(const char *path, const char *key)
 		assert(memchr(rest, '\0', sizeof(rest)));
 		assert(strchr(rest, '\n') == NULL);
 	}
-	/* In /proc there are none. */
+	/* Files in /proc contain no NUL. */
 	if (memchr(content, '\0', content_size))
 		return;
 	expected = expected_rest(content, key, &length);

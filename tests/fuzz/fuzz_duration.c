@@ -1,6 +1,6 @@
 /*
- * libFuzzer: numbers and durations are what a calculation in nanoseconds of
- * 128 bits says, or none.
+ * libFuzzer: numbers and durations have the value of a second calculation, in
+ * nanoseconds of 128 bits, or are refused.
  */
 #include <limits.h>
 
@@ -11,7 +11,7 @@ static const char digits[] = "0123456789";
 
 typedef unsigned __int128 wide;
 
-/* Of so many digits; of more than twenty it does not matter how many. */
+/* The value of length digits; all that need more than 64 bits are equal. */
 static wide value_of(const char *text, size_t length)
 {
 	const wide enough = (wide)UINT64_MAX + 1;

@@ -1,10 +1,10 @@
 /*
- * libFuzzer: what is in the environment, as the kernel may hand it to us:
- * strings, each with a NUL behind it. The first is our name, the second
- * COMMAND's, the others are the environment. The variables that we read say
- * what a second, plain reading says; COMMAND has all of them as they were, but
- * for those that spawn.c hands over; and PATH gives the candidates that its
- * parts make.
+ * libFuzzer: any environment that the kernel may pass to dumb-init. The input
+ * is strings, each terminated by a NUL: the first is dumb-init's name, the
+ * second COMMAND's, the others are the environment. The variables that
+ * dumb-init reads have the values of a second, plain implementation. COMMAND
+ * gets all variables unchanged, except those that spawn.c sets. PATH gives the
+ * candidates that its parts make.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -18,9 +18,9 @@ enum {
 	COMMAND_PID = 42,
 };
 
-/* The static functions of these are tested. */
+/* The static functions of these modules are tested. */
 #undef PATH_MAX
-#define PATH_MAX  64 /* so that paths that are too long are found soon */
+#define PATH_MAX  64 /* so that libFuzzer soon makes paths that are too long */
 #define getppid() OUR_PID
 #define getpid()  COMMAND_PID
 #include "execute.c" /* NOLINT(bugprone-suspicious-include) */
@@ -52,13 +52,13 @@ static enum log_level expected_level(bool tini)
 		return LOG_WARNING;
 	if (*verbosity >= '0' && *verbosity <= '9')
 		level = strtoll(verbosity, NULL, 10);
-	/* More than an int can count is none. */
+	/* A number that does not fit in an int is invalid. */
 	if (level == 0 || level > INT_MAX)
 		return LOG_ERROR;
 	return level == 1 ? LOG_WARNING : LOG_VERBOSE;
 }
 
-/* Without DUMB_INIT_OPTIONS there is nothing that could be wrong. */
+/* Without DUMB_INIT_OPTIONS no option can be wrong. */
 static void check_defaults(const struct options *options, const char *name)
 {
 	const bool tini = is_tini(name);
@@ -91,7 +91,7 @@ static void check_options(char *name)
 	check_defaults(&options, name);
 }
 
-/* The first of that name has our PID. */
+/* The first variable of that name has dumb-init's PID. */
 static bool names_us(char **entries, const char *name)
 {
 	char ours[SPAWN_VARIABLE_MAX];
@@ -135,9 +135,9 @@ static void check_variables(void)
 	assert(*now == NULL);
 }
 
-/* Paths, each with a newline behind it. */
+/* Paths, each followed by a newline. */
 struct paths {
-	char text[1 << 18]; /* more than all of an input's parts make */
+	char text[1 << 18]; /* enough for all parts of an input */
 	size_t length;
 };
 
@@ -162,7 +162,7 @@ static int collect(const char *path, char **command, int error)
 	return ENOENT;
 }
 
-/* As execvp(3) is to make them: the parts between the colons, and the name. */
+/* As execvp(3) makes them: the parts between the colons, and the name. */
 static void expect_candidates(const char *name)
 {
 	const char *path = getenv("PATH");

@@ -1,7 +1,7 @@
 /*
- * libFuzzer: words as the kernel may hand them to us, each with a NUL behind
- * it. The first is DUMB_INIT_OPTIONS, the others are argv. What is accepted is
- * what the options' own header says, and no word is changed.
+ * libFuzzer: any words that the kernel may pass to dumb-init, each terminated
+ * by a NUL. The first is DUMB_INIT_OPTIONS, the others are argv. Accepted
+ * options are in the ranges of options.h, and no word is changed.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -15,7 +15,10 @@ enum {
 
 static const char variable_name[] = "DUMB_INIT_OPTIONS=";
 
-/* In place: setenv(3) keeps every value that there was. Returns the value. */
+/*
+ * Sets the variable in place, because setenv(3) keeps the memory of all former
+ * values. Returns the value.
+ */
 static const char *set_variable(const char *value)
 {
 	static char variable[sizeof(variable_name) + INPUT_MAX];
@@ -74,7 +77,7 @@ static void check_signals(const struct options *options)
 static void check_command(const struct options *options, char **argv, int argc)
 {
 	assert(options->command);
-	/* It is one of ours: behind it there is a word or the end. */
+	/* It points to a word of argv or to the end. */
 	assert(options->command >= argv && options->command <= argv + argc);
 	if (options->mode == MODE_PAUSE)
 		assert(options->command == argv + argc);

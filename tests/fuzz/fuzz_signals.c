@@ -1,7 +1,7 @@
 /*
- * libFuzzer: a text is the signal that libc's names and signal(7) make of it,
- * or none; and its name is read as the same again. Of two texts the second is
- * what the first is rewritten to.
+ * libFuzzer: a text is the signal that libc's names and signal(7) give it, or
+ * none; and the name of that signal is read as the same signal. Of two texts,
+ * the first is rewritten to the second.
  */
 #include <stdbool.h>
 #include <strings.h>
@@ -9,7 +9,7 @@
 #include "fuzz.h"
 #include "signals.h"
 
-/* All of the text, a number without a sign, or 999 if it is more; or -1. */
+/* The text as an unsigned number, 999 if it is larger; -1 if it is none. */
 static int digits_only(const char *text)
 {
 	const size_t length = strspn(text, "0123456789");
@@ -70,7 +70,7 @@ static int expected(const char *text)
 static void check_name(int signum)
 {
 	const struct signal_name name = signals_name(signum);
-	/* Of these two signal(7) knows no name. */
+	/* signal(7) has no name for these two. */
 	const bool nameless = signum == 32 || signum == 33;
 
 	assert(memchr(name.text, '\0', sizeof(name.text)));

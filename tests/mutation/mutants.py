@@ -1,6 +1,6 @@
-"""Mutants of a C file: one token changed, one condition turned or one call left out.
+"""Mutants of a C file: a token is changed, a condition inverted or a call removed.
 
-No strings, comments, attributes and preprocessor lines are changed.
+Strings, comments, attributes and preprocessor lines are not changed.
 """
 
 import collections
@@ -24,19 +24,19 @@ TURNED = {"==": "!=", "!=": "==", "<": "<=", "<=": "<", ">": ">=", ">=": ">",
           "&&": "||", "||": "&&", "true": "false", "false": "true", "++": "--",
           "--": "++", "+=": "-=", "-=": "+=", "*=": "/=", "/=": "*=", "&=": "|=",
           "|=": "&=", "<<": ">>", ">>": "<<", "/": "*", "%": "/"}
-# These are so only between two operands.
+# Only between two operands: otherwise these are unary.
 BETWEEN = {"+": "-", "-": "+", "&": "|", "|": "&", "*": "/"}
 
 
 @dataclasses.dataclass
 class Mutant:
     file: str      # "log.c"
-    function: str  # "" outside of all
-    line: int      # from 1
-    start: int     # what is replaced, in bytes of the file
+    function: str  # "" outside of functions
+    line: int      # the first is 1
+    start: int     # the replaced bytes of the file, from start to end
     end: int
     new: str
-    key: str       # says it to people, in one line; unique
+    key: str       # a readable line; unique
 
 
 @dataclasses.dataclass
@@ -45,8 +45,8 @@ class Token:
     text: str
     start: int
     end: int
-    match: int = -1         # of an opening bracket: its closing one
-    head: str = ""          # of a closing one: if, while ..., whose condition it ends
+    match: int = -1         # for an opening bracket: the index of the closing one
+    head: str = ""          # for a closing one: the keyword of the condition
 
 
 def tokens_of(source):
@@ -66,7 +66,7 @@ def tokens_of(source):
 
 
 def functions_of(tokens):
-    """(name, first token of the body, last) of each."""
+    """Yields (name, first token of the body, last token) for each function."""
     at = 0
     while at < len(tokens):
         if tokens[at].text == "{":
@@ -83,7 +83,7 @@ def is_operand_end(token):
 
 
 def operand_end(tokens, at):
-    """Behind "name", "*name", "name(...)->name[...]"; None if it is none of those."""
+    """The index after "name", "*name" or "name(...)->name[...]"; None for others."""
     while tokens[at].text == "*":
         at += 1
     if tokens[at].kind != "name" or tokens[at].text in KEYWORDS | {"true", "false"}:
@@ -95,7 +95,7 @@ def operand_end(tokens, at):
 
 
 def is_condition(tokens, at):
-    """Whether what begins here is a truth value, as it stands, to be turned."""
+    """Whether the operand that begins here is a truth value that can be inverted."""
     before = tokens[at - 1]
     condition = before.text in ("&&", "||") or (
         before.text == "(" and tokens[at - 2].text in ("if", "while"))
@@ -115,7 +115,7 @@ def is_statement(tokens, at):
 
 
 def changes_at(tokens, at, source):
-    """(first byte, byte behind the last, new text, what to call it)."""
+    """Yields (first byte, byte after the last, new text, description)."""
     token = tokens[at]
     text, span = token.text, (token.start, token.end)
     number = NUMBER.fullmatch(text)
@@ -148,7 +148,7 @@ def changes_at(tokens, at, source):
 
 
 def mutants_of(name, source):
-    """Every mutant of the file, in the order of its text."""
+    """Every mutant of the file, in the order of the text."""
     tokens = tokens_of(source)
     functions = list(functions_of(tokens))
     lines = source.split("\n")
@@ -170,7 +170,7 @@ def mutants_of(name, source):
 
 
 def function_lines(source):
-    """The first and the last line of each function's body, by its name."""
+    """The first and the last line of each function's body, by name."""
     tokens = tokens_of(source)
     return {name: tuple(source.count("\n", 0, tokens[each].start) + 1
                         for each in (first, last))

@@ -1,8 +1,8 @@
 """Behaviour tests for tests/mutation/run, which loads this: pytest -p turn_red.
 
---plan: a file of JSON. With "trace" in it, says of each test what it runs of a
-traced init; else runs the tests in "order" until one is red, and surely so: red with
-the mutant, green with the original in its place, and red again.
+--plan: a file of JSON. If it has "trace", reports the blocks of a traced init that each
+test runs. Otherwise runs the tests in "order" until one is surely red: red with the
+mutant, green with the original in its place, and red again.
 Each line of JSON in the file "report" is written before the next test begins.
 """
 
@@ -18,9 +18,9 @@ from _pytest.runner import runtestprotocol
 
 import watch
 
-# Not as patient as the tests themselves: what hangs does so three times.
+# Shorter than the limits of the tests: a test that hangs does so three times.
 watch.TIMEOUT = 4
-LIMIT = 20  # for a test
+LIMIT = 20  # seconds for a test
 
 
 def pytest_addoption(parser):
@@ -32,7 +32,7 @@ def pytest_configure(config):
 
 
 def is_about(item, path):
-    """Whether the test starts the init at path, under any name."""
+    """Whether the test starts the init at this path, under any name."""
     init = item.callspec.params.get("init") if hasattr(item, "callspec") else None
     return isinstance(init, str) and os.path.realpath(init) == path
 
@@ -60,19 +60,19 @@ def pytest_sessionfinish(session, exitstatus):
 
 
 def too_late(_signum, _frame):
-    pytest.fail("takes too long")
+    pytest.fail(f"expected an end within {LIMIT} s, got none")
 
 
 def outcome(item, nextitem):
-    """"red", "green" or "skipped", and seconds."""
-    # Again and again, as what cleans up behind the test may hang, too.
+    """Returns "red", "green" or "skipped", and the seconds."""
+    # Repeated, because the clean-up after the test may hang, too.
     signal.signal(signal.SIGALRM, too_late)
     signal.setitimer(signal.ITIMER_REAL, LIMIT, LIMIT)
     try:
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    from conftest import end_tree  # the one of tests/behaviour, by now
+    from conftest import end_tree  # that of tests/behaviour, which is loaded by now
     if os.getppid() == 1:
         for pid in set(watch.children(1)) - {os.getpid()}:
             end_tree(pid)
@@ -82,7 +82,7 @@ def outcome(item, nextitem):
 
 
 def put(path, program):
-    """Makes path a copy of program; those that run are not disturbed."""
+    """Makes path a copy of program, without a change to running processes."""
     shutil.copy(program, path + ".new")
     os.rename(path + ".new", path)
 
