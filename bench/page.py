@@ -108,14 +108,14 @@ def unchanged_text(sizes, many):
     """sizes: dumb-init's memory, before and after the orphans."""
     if all(size == sizes[0] for size in sizes):
         return (f"The memory of this dumb-init has not changed after {many} of them, "
-                       "neither the resident nor the private.")
+                "neither the resident nor the private.")
     return f"This dumb-init HAS CHANGED: {sizes} ({', '.join(memory.KINDS)})."
 
 
 def start_up_text(ratio):
     word = "is" if ratio <= BOUND else "is NOT"
     return (f"This dumb-init {word} within {BOUND} times raw_init, its bound: "
-                   f"{short(ratio)}.")
+            f"{short(ratio)}.")
 
 
 def write(path, tables, ours, **words):

@@ -89,7 +89,8 @@ def test_program_knows_its_version_and_commit(files, tmp_path):
 
 
 def sums(directory):
-    """The sums of the packages; the other files record the time and place of the build."""
+    """The sums of the packages; the other files record when and where they were built.
+    """
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()
             for path in directory.iterdir()
             if path.suffix not in (".buildinfo", ".changes")}

@@ -44,7 +44,8 @@ def explode(place, cgroup, kind, as_pid_1):
         complaints = init.complaints()
     wait_until(lambda: not (cgroup / "cgroup.procs").read_text(),
                "the end of the remaining processes")
-    assert (status, complaints) == (expected, LINE), f"status {status}: {complaints}"
+    assert (status, complaints) == (expected, LINE), \
+        f"expected status {expected}, got {status}: {complaints}"
     assert took >= SECONDS, f"expected the end after {SECONDS} s, got {took:.2f} s"
     return refused(cgroup) - before
 

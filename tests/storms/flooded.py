@@ -67,7 +67,7 @@ def expect_one_more(init, mode):
                                 lambda report: report["received"][signum] > before,
                                 f"expected signal {signum}, got")
         assert after["received"][signum] == before + 1, \
-           f"expected signal {signum} once, got it twice"
+            f"expected signal {signum} once, got it twice"
 
 
 def long_life(place, mode, limit):
@@ -108,6 +108,6 @@ def storm(place):
             long_life(place, mode, limit) for mode in MODES)))
         for _ in range(lives):
             short_life(place, place.random.choice(list(MODES)), limit)
-    return {"signals sent": sent, "that came to COMMAND, the others being the same as "
-            "one that waited": received, "orphans": orphans,
-            "COMMANDs that ended in it": lives}
+    return {"signals sent": sent, "that reached COMMAND (others were the same as one "
+            "that waited)": received, "orphans": orphans,
+            "COMMANDs that exited meanwhile": lives}

@@ -47,9 +47,9 @@ def storm(place):
         end(new)
     assert after == before, f"expected {before} as before, got {after}"
     late, early = map(median, zip(*costs))
-    compared = f"{late:.2f} µs, and {early:.2f} µs in an init that has just begun"
+    compared = f"{late:.2f} µs, and {early:.2f} µs in an init that has just started"
     assert late < BOUND * early, f"processor time for an orphan: {compared}"
     return {"orphans": (1 + rounds + TURNS) * AT_ONCE,
-            "memory that is no file's, files": f"{after['memory']} kB, "
+            "memory that belongs to no file, open files": f"{after['memory']} kB, "
             f"{len(after['files'])}, before and after",
             "processor time for each": compared}

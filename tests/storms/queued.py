@@ -42,7 +42,7 @@ def flood(place, init, kind, count, first_sender):
 def expect_all(init, options, sent):
     """All signals must have arrived, and in single-child mode with their values."""
     report = wait_for_report(init, lambda report: realtime(report) >= sent,
-                             f"of {sent:,} sent")
+                             f"expected {sent:,} signals, got")
     valued = report["queued"] == sent or "-c" not in options
     assert valued and report["wrong"] == 0 and realtime(report) == sent, \
         f"expected {sent:,} signals, got: {told(report)}"
@@ -110,4 +110,4 @@ def storm(place):
                "refused at first": sum(refused for _, refused in results)}
     if maps_other_users():
         return counted | where_it_is_full(place)
-    return counted | {"where the queue is full": "NOT TESTED, for want of a second UID"}
+    return counted | {"where the queue is full": "NOT TESTED: there is no second UID"}

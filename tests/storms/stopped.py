@@ -61,4 +61,4 @@ def storm(place):
     lives = [life(place) for _ in range(place.part(LIVES, 2))]
     stops, sent, orphans = map(sum, zip(*lives))
     return {"stops": stops, "signals queued, and received": sent, "orphans": orphans,
-            "COMMANDs that ended meanwhile": len(lives)}
+            "COMMANDs that exited meanwhile": len(lives)}
