@@ -217,8 +217,8 @@ INCLUDING = execute processes spawn supervise
 $(BUILD)/unit/%: tests/unit/%.c $(filter-out %/main.o,$(OBJECTS))
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -Isrc -o $@ \
-		$(filter-out $(INCLUDING:%=$(BUILD)/%.o),$^) \
-		$(patsubst %,$(BUILD)/%.o,$(filter-out $(*:test_%=%),$(INCLUDING))) \
+		$(filter-out $(addprefix $(BUILD)/,$(addsuffix .o,\
+			$(filter $(*:test_%=%),$(INCLUDING)))),$^) \
 		$(if $(NO_PIE),-no-pie) $(filter-out -static -s,$(LDFLAGS)) -lcmocka
 
 run-units: units
