@@ -93,18 +93,18 @@ static bool go_on(pid_t init, pid_t command)
  * proc(5). 0 if the kernel does not tell. */
 static int64_t time_starved(pid_t pid)
 {
-	char path[64];
-	long long run, starved = 0;
+	char path[64], line[128] = "";
+	char *starved = NULL;
 	FILE *file;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
 	file = fopen(path, "r");
 	if (file) {
-		if (fscanf(file, "%lld %lld", &run, &starved) != 2)
-			starved = 0;
+		if (fgets(line, sizeof(line), file))
+			starved = strchr(line, ' ');
 		(void)fclose(file);
 	}
-	return starved;
+	return starved ? strtoll(starved, NULL, 10) : 0;
 }
 
 static pid_t child_of(pid_t pid)
