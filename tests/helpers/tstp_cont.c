@@ -93,18 +93,23 @@ static bool go_on(pid_t init, pid_t command)
  * proc(5). 0 if the kernel does not tell. */
 static int64_t time_starved(pid_t pid)
 {
-	char path[64], line[128] = "";
-	char *starved = NULL;
+	char path[64];
+	int64_t starved = 0;
 	FILE *file;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
 	file = fopen(path, "r");
 	if (file) {
+		char line[128];
+		const char *blank = NULL;
+
 		if (fgets(line, sizeof(line), file))
-			starved = strchr(line, ' ');
+			blank = strchr(line, ' ');
+		if (blank)
+			starved = strtoll(blank, NULL, 10);
 		(void)fclose(file);
 	}
-	return starved ? strtoll(starved, NULL, 10) : 0;
+	return starved;
 }
 
 static pid_t child_of(pid_t pid)

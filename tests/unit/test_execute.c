@@ -10,7 +10,7 @@
 
 static char tried[256];
 static const char *found; /* the candidate that does not fail with ENOENT */
-static int failure;       /* the errno of `found` */
+static int given;         /* the errno of that one */
 
 static int record(const char *path, char **command, int error)
 {
@@ -18,7 +18,7 @@ static int record(const char *path, char **command, int error)
 	(void)error;
 	format_text(tried + strlen(tried), sizeof(tried) - strlen(tried), "%s;",
 		    path);
-	return found && strcmp(path, found) == 0 ? failure : ENOENT;
+	return found && strcmp(path, found) == 0 ? given : ENOENT;
 }
 
 static int search_for(const char *name, const char *path)
@@ -88,7 +88,7 @@ static void test_search_ends_at_an_error_other_than_not_found(void **state)
 	(void)state;
 	found = "/a/x";
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		failure = rows[i].failure;
+		given = rows[i].failure;
 		assert_int_equal(search_for("x", "/a:/b"), rows[i].result);
 		assert_string_equal(tried, rows[i].tried);
 	}
@@ -99,7 +99,7 @@ static void test_file_that_may_not_be_executed_is_remembered(void **state)
 {
 	(void)state;
 	found = "/etc/passwd";
-	failure = EACCES;
+	given = EACCES;
 	assert_int_equal(search_for("passwd", "/etc:/b"), EACCES);
 	assert_string_equal(tried, "/etc/passwd;/b/passwd;");
 	found = NULL;

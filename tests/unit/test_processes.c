@@ -10,15 +10,15 @@
 /* The static functions of this module are tested. */
 #include "processes.c" /* NOLINT(bugprone-suspicious-include) */
 
-static struct pid_set sets[2];
+static struct pid_set pid_sets[2];
 
 static struct walk empty_walk(void)
 {
-	memset(sets, 0, sizeof(sets));
+	memset(pid_sets, 0, sizeof(pid_sets));
 	return (struct walk){ .self = 7,
 			      .first = PIDS / WORD_BITS,
-			      .to_visit = &sets[0],
-			      .visited = &sets[1] };
+			      .to_visit = &pid_sets[0],
+			      .visited = &pid_sets[1] };
 }
 
 static void test_pids_are_visited_once_each_from_the_lowest(void **state)
@@ -90,22 +90,22 @@ static void test_list_of_children_that_cannot_be_read_is_an_error(void **state)
 static void test_process_that_was_already_signalled_is_spared(void **state)
 {
 	const pid_t self = getpid();
-	struct processes_signaled signaled = processes_now(PROCESSES_ALL);
+	const struct processes_signaled rows[] = {
+		{ PROCESSES_ALL, INT64_MAX, self },
+		{ getpgrp(), INT64_MAX, self },
+		{ self + 1, INT64_MAX, self },
+	};
 	struct walk walk = empty_walk();
 
 	(void)state;
 	assert_false(is_spared(&walk, self));
-	walk.spared = &signaled;
+	walk.newest = self;
 	for (int by_pid = 0; by_pid < 2; by_pid++) {
 		walk.by_pid = by_pid != 0;
-		signaled = (struct processes_signaled){ PROCESSES_ALL,
-							INT64_MAX, self };
-		walk.newest = self;
-		assert_true(is_spared(&walk, self));
-		signaled.group = getpgrp();
-		assert_true(is_spared(&walk, self));
-		signaled.group = self + 1;
-		assert_false(is_spared(&walk, self));
+		for (int i = 0; i < 3; i++) {
+			walk.spared = &rows[i];
+			assert_int_equal(is_spared(&walk, self), i < 2);
+		}
 	}
 }
 
