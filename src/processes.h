@@ -27,9 +27,9 @@ struct processes_signaled processes_now(pid_t group);
  * Sends signum to all processes, once to each, and then, if wake, SIGCONT.
  * Never signals a new process that got the PID of one that has exited.
  *
- * spared: processes that have got signum already; they are skipped, and so are
- * the processes that they have started since. NULL: none. As PID 1, without
- * /proc, none is skipped.
+ * spared: processes that have got signum already. They are skipped, together
+ * with the processes that they have started since. NULL: none. As PID 1,
+ * without /proc, none is skipped.
  *
  * command: our child that has not been reaped, or 0. Where /proc does not show
  * our descendants, and we are not PID 1, only it gets the signal.

@@ -31,9 +31,8 @@
 enum {
 	FINISH_START_TRIES = SPAWN_PATIENCE_MS / 5,
 	STATUS_OF_KILLED = 128 + SIGKILL, /* of a shell, for its child */
-	IN_A_ROW_MAX =
-		1000,       /* signals, or children, before we look at others */
-	SIGNAL_MASK = 0x7f, /* of the status of a traced process that stops */
+	IN_A_ROW_MAX = 1000, /* signals or children, before the others' turn */
+	SIGNAL_MASK = 0x7f,  /* of the status of a traced process that stops */
 };
 
 struct supervisor {
@@ -627,11 +626,6 @@ static void finish_start(struct supervisor *supervisor)
 	supervisor->start_tries = 0;
 }
 
-static int64_t shorter(int64_t one, int64_t other)
-{
-	return one < other ? one : other;
-}
-
 /* In ns; 0: a deadline has passed; or KERNEL_FOREVER. */
 static int64_t next_timeout(const struct supervisor *supervisor)
 {
@@ -643,10 +637,10 @@ static int64_t next_timeout(const struct supervisor *supervisor)
 		if (left <= 0)
 			return 0;
 	}
-	if (supervisor->must_poll)
-		left = shorter(left, POLL_INTERVAL);
-	if (supervisor->start_tries > 0)
-		left = shorter(left, FINISH_START_AFTER);
+	if (supervisor->must_poll && left > POLL_INTERVAL)
+		left = POLL_INTERVAL;
+	if (supervisor->start_tries > 0 && left > FINISH_START_AFTER)
+		left = FINISH_START_AFTER;
 	return left == LIFECYCLE_NEVER ? KERNEL_FOREVER : left;
 }
 
