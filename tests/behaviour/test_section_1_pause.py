@@ -9,7 +9,7 @@ import time
 import pytest
 
 from conftest import (ALL_SIGNALS, JOB_STOP, PEERS, children, duration, state,
-                      status_field, wait_until)
+                      status_field, wait_until, waits_for_good)
 
 pytestmark = pytest.mark.slow
 
@@ -77,8 +77,8 @@ def test_kill_after_with_another_signal_does_not_end_the_pause(start, place):
     """With a COMMAND dumb-init would exit a second after SIGKILL."""
     started = start_pause(start, "-P", "-k", "USR1:0", place=place)
     started.send(signal.SIGUSR1)
-    time.sleep(1.2)
-    assert state(started.pid) in "SR"
+    wait_until(lambda: int(status_field(started.pid, "ShdPnd"), 16) == 0 and
+               waits_for_good(started.pid), "a wait without a deadline")
     started.send(signal.SIGTERM)
     assert started.status() == 0
 
