@@ -77,7 +77,7 @@ def test_tree_is_packed_as_it_is_where_git_does_not_work(tree, source, tmp_path)
     said = subprocess.run([clone / "packaging/tree", tmp_path / "tree"], check=True,
                           capture_output=True, text=True,
                           env=os.environ | {"PATH": path}).stderr
-    assert said == "git does not work here: taking the files as they are.\n"
+    assert said == "git does not work here: taking all files as they are.\n"
 
 
 def commit_of_source():
