@@ -1,12 +1,17 @@
-# Tarballs, packages and programs for other machines, in $(DIST). docs/releasing.md
-# describes the order.
+# make dist       the committed source as a tarball, in $(DIST)
+# make wheel      for pip
+# make builddeb   for Debian; builddeb-docker in a container, BASE_IMAGE=debian:trixie
+# make buildrpm   for distributions with rpm
+# make apkbuild   for Alpine: the tarball and the APKBUILD
+# make release    static programs for eight processors, and their tests; RELEASE=s390x
+
+# docs/releasing.md describes the order.
 DIST = dist
 
-# The committed source.
 dist:
 	@packaging/dist $(VERSION) $(DIST)
 
-# For pip: the program, static unless CC and LDFLAGS say otherwise, and its source.
+# The program, static unless CC and LDFLAGS say otherwise, and its source.
 WHEEL_BUILD = gcc libc6-dev musl-tools python3-build python3-setuptools \
 	python3-wheel
 wheel:
@@ -52,28 +57,10 @@ release-build:
 
 # The behaviour tests for each program, under qemu where necessary.
 release: release-build
-	@tools/need qemu-user-static python3-pytest python3-pytest-timeout \
-		python3-pytest-xdist python3-pytest-rerunfailures \
-		python3-psutil python3-pexpect strace procps
+	@tools/need $(BEHAVIOUR_NEEDS) python3-pytest-rerunfailures qemu-user-static
 	@$(GLIBC) -s helpers
 	@packaging/release-test $(VERSION) $(BUILD) $(BUILD)/glibc/helpers $(DIST) \
 		$(RELEASE)
 
-# The tests of all these. Some are quick, and part of make test.
-PACKAGE_TESTS = tests/run-packages --init $(BUILD)/musl/dumb-init $(PYTEST_ARGS)
-QUICK_TESTS = $(patsubst %,tests/packages/test_%.py,\
-	version readme audit messages dist completions python)
-QUICK_NEEDS = $(WHEEL_BUILD) python3-pip bash-completion zsh fish binutils \
-	util-linux
-
-test-packages:
-	@tools/need python3-pytest python3-pytest-timeout python3-pytest-xdist \
-		python3-psutil python3-pexpect $(DEBIAN_BUILD) $(RPM_BUILD) \
-		autopkgtest binutils busybox-static cpio lintian mmdebstrap podman \
-		procps runc shellcheck strace $(RELEASE_NEEDS)
-	@$(MUSL) -s
-	@$(PACKAGE_TESTS) \
-		$(filter-out $(QUICK_TESTS),$(wildcard tests/packages/test_*.py))
-
 .PHONY: dist wheel builddeb builddeb-docker buildrpm apkbuild release-build \
-	release test-packages
+	release

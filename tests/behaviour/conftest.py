@@ -36,7 +36,7 @@ PEERS = {name: f"/usr/bin/{name}" for name in ("tini", "tini-static", "catatonit
 def pytest_addoption(parser):
     parser.addoption("--init", action="append", default=[], metavar="NAME=PATH",
                      help="an init to be held against the contract")
-    parser.addoption("--helpers", metavar="DIR", help="built tests/helpers")
+    parser.addoption("--helpers", metavar="DIR", help="built tests/support/helpers")
 
 
 def pytest_configure(config):
@@ -117,7 +117,7 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request):
     """A test must end each process that it started. The others become children of
-    PID 1, the parent of pytest (tests/reaper)."""
+    PID 1, the parent of pytest (tests/support/reaper)."""
     yield
     if os.getppid() != 1:
         return
@@ -163,7 +163,7 @@ def helpers(request):
 
 @pytest.fixture
 def helper(helpers):
-    """Path of a program of tests/helpers."""
+    """Path of a program of tests/support/helpers."""
     return lambda name: str(helpers / name)
 
 

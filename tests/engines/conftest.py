@@ -1,10 +1,10 @@
 """Shared by the tests with real engines: a container, with the init in each of the
 places where an engine's user can put it.
 
-A test that takes `engine` runs for each of PLACES; tests/run-engines has started
+A test that takes `engine` runs for each of PLACES; tests/engines/run has started
 the daemons and imported the images:
 
-    plain      a busybox root file system, with bash, and tests/helpers in /helpers
+    plain      a busybox root file system, with bash, and tests/support/helpers in /helpers
     dumb-init  the same, with /usr/bin/dumb-init as its ENTRYPOINT
 """
 

@@ -61,7 +61,7 @@ def test_tarball_has_no_owner_and_one_time(source):
 
 
 def test_source_outside_git_builds_and_passes_the_unit_tests(tree):
-    make(tree, "run-units")
+    make(tree, "test-unit")
 
 
 def test_tree_is_packed_as_it_is_where_git_does_not_work(tree, source, tmp_path):

@@ -215,13 +215,13 @@ def compiler(tmp_path):
 }.items())
 def test_wheel_is_for_the_machine_that_the_compiler_is_for(
         program, expected, compiler, unpacked, tmp_path):
-    cc = compiler((ROOT / "tests/fuzz/corpus/diagnose" / program).read_bytes())
+    cc = compiler((ROOT / "tests/campaigns/fuzz/corpus/diagnose" / program).read_bytes())
     assert tags(built_with(unpacked, tmp_path / "out", CC=cc)) == [
         f"py3-none-{expected}"]
 
 
 def test_wheel_for_an_unknown_machine_is_refused(compiler, unpacked, tmp_path):
-    mips = bytearray((ROOT / "tests/fuzz/corpus/diagnose/elf64_aarch64").read_bytes())
+    mips = bytearray((ROOT / "tests/campaigns/fuzz/corpus/diagnose/elf64_aarch64").read_bytes())
     mips[18] = 8
     assert "no name for a wheel" in run(
         sys.executable, "-m", "build", "--wheel", "--no-isolation", unpacked,

@@ -1,7 +1,7 @@
-"""A pytest plugin: tests several inits for the claims in tests/compare.md, and writes
+"""A pytest plugin: tests several inits for the claims in tests/campaigns/compare/page.md, and writes
 that page with tables in place of its lists.
 
-    tests/run-behaviour --init NAME=PATH ... -p compare --compare PAGE --log FILE
+    tests/behaviour/run --init NAME=PATH ... -p compare --compare PAGE --log FILE
 """
 
 import collections
@@ -16,7 +16,7 @@ import pytest
 
 import watch
 
-TEMPLATE = pathlib.Path(__file__).with_suffix(".md")
+TEMPLATE = pathlib.Path(__file__).with_name("page.md")
 # A row: the test; its option, without which an init is not tested; whether dumb-init is
 # known to fail; the text, if it differs from the test's name.
 ROW = re.compile(r"- (?P<test>test_\w+)(?: \((?P<option>-\S+)\))?(?P<lack> LACK)?"
@@ -260,6 +260,6 @@ def version(name):
     if name in PACKAGES:
         words = ["dpkg-query", "-W", "-f", "${Version}", PACKAGES[name]]
     else:
-        words = ["sed", "-n", "s/^VERSION = //p", str(TEMPLATE.parents[1] / "Makefile")]
+        words = ["sed", "-n", "s/^VERSION = //p", str(TEMPLATE.parents[3] / "Makefile")]
     return subprocess.run(words, check=True, capture_output=True,
                           text=True).stdout.strip()

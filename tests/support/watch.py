@@ -1,4 +1,4 @@
-"""How the tests watch processes, in tests/behaviour, tests/engines, tests/storms."""
+"""How the tests watch processes, in tests/behaviour, tests/engines, tests/campaigns/storms."""
 
 import os
 import pathlib

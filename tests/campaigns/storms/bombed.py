@@ -1,4 +1,4 @@
-"""A fork bomb in a cgroup that is full of it (tests/helpers/bomb.c): SIGTERM reaches
+"""A fork bomb in a cgroup that is full of it (tests/support/helpers/bomb.c): SIGTERM reaches
 COMMAND, the deadlines hold, nothing is left, and the status is COMMAND's."""
 
 import os

@@ -1,4 +1,4 @@
-"""Behaviour tests for tests/mutation/run, which loads this: pytest -p turn_red.
+"""Behaviour tests for tests/campaigns/mutation/run, which loads this: pytest -p turn_red.
 
 --plan: a file of JSON. If it has "trace", reports the blocks of a traced init that each
 test runs. Otherwise runs the tests in "order" until one is surely red: red with the

@@ -1,6 +1,6 @@
 """The system calls that dumb-init makes while COMMAND runs and at its exit: the options
 and the COMMAND that lead to them, and the allowed calls. For
-tests/behaviour/test_cost.py and tests/privilege/run."""
+tests/behaviour/test_cost.py and tests/campaigns/privilege/run."""
 
 import os
 import re

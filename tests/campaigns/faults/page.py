@@ -1,4 +1,4 @@
-"""The section of docs/reliability.md that tests/faults/run writes."""
+"""The section of docs/reliability.md that tests/campaigns/faults/run writes."""
 
 import collections
 import platform

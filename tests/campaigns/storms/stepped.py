@@ -17,7 +17,7 @@ KERNEL = "linux.uml"
 
 def boot(place, rounds):
     """The output of steps."""
-    words = ["/usr/bin/python3", ROOT / "tests/storms/steps", place.init,
+    words = ["/usr/bin/python3", ROOT / "tests/campaigns/storms/steps", place.init,
              place.helpers, rounds, place.random.getrandbits(31)]
     kernel = subprocess.Popen(
         [KERNEL, "mem=128M", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
