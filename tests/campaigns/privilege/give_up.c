@@ -1,8 +1,9 @@
 /*
  * A dumb-init that gives up unneeded privileges once COMMAND runs: with
  * -DCAPABILITIES all capabilities except CAP_KILL, otherwise the system calls
- * that it does not make (the list is for musl on x86-64). tests/campaigns/privilege/run
- * observes the effects; docs/reliability.md says why dumb-init does not do it.
+ * that it does not make (the list is for musl on x86-64).
+ * tests/campaigns/privilege/run observes the effects; docs/reliability.md says
+ * why dumb-init does not do it.
  *
  * main.c calls supervise_with_less in place of supervise (Makefile).
  */
