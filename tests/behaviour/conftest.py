@@ -23,7 +23,7 @@ from adapters import ADAPTERS, Adapted, NoSuchOption, words_of
 from terminals import Terminal
 # Some of these are for the tests, which import them from here.
 from watch import (WAITS_FOR_GOOD, children, duration, maps_other_users, patience,
-                   scaled, state, status_field, wait_until, waits_for_good)
+                   scaled, sleeps_on, state, status_field, wait_until, waits_for_good)
 
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 MODES = {"session": [], "group": ["-g"], "single-child": ["-c"]}

@@ -1,4 +1,4 @@
-"""How the tests watch processes, in tests/behaviour, tests/engines, tests/campaigns/storms."""
+"""Functions that observe processes and wait for events, for all tests."""
 
 import os
 import pathlib
@@ -7,12 +7,12 @@ import time
 
 import psutil
 
-# The limit of a wait on an idle machine, in seconds; it takes milliseconds there.
+# The limit of a wait on an idle machine, in seconds. Most waits take milliseconds.
 TIMEOUT = 20
 # The load multiplies the limit by at most this, so that a test that hangs ends.
 MOST = 10
-# rt_sigtimedwait(2) with a set, a siginfo and no timeout, as in /proc/PID/syscall,
-# proc(5): an init that has read its cgroup waits so.
+# /proc/PID/syscall, proc(5), during rt_sigtimedwait(2) with a set, a siginfo and no
+# timeout: dumb-init waits in this way once it has read the counts of its cgroup.
 WAITS_FOR_GOOD = r"^[0-9]+ (0x[0-9a-f]{5,} ){2}0x0 0x(8|10) "
 
 
@@ -66,6 +66,17 @@ def status_field(pid, name):
         if line.startswith(name + ":"):
             return line.partition(":")[2].strip()
     raise KeyError(name)
+
+
+def sleeps_on(pid):
+    """Whether the process does not run at all for a second. It may have to be asked
+    again: the kernel shows the state S before it counts the switch to it."""
+    def switches():
+        return [status_field(pid, kind + "_ctxt_switches")
+                for kind in ("voluntary", "nonvoluntary")]
+    before = switches()
+    time.sleep(1)  # what is measured: a second in which nothing happens
+    return switches() == before
 
 
 def memory(pid):

@@ -1,9 +1,9 @@
 /*
- * A fork bomb of bounded size: bomb COUNT. That many processes, half of them in
- * sessions of their own, which ignore SIGTERM and each start a child after the
- * other; and a few that live on by starting their like and ending themselves.
- * Says "ready" when all are there, lets them begin, and stays. (Did each begin
- * at once, there would be no processor left to start the others.)
+ * A fork bomb of bounded size: bomb COUNT. COUNT processes ignore SIGTERM and
+ * start one child after the other; half of them are in sessions of their own. A
+ * few others fork and exit again and again, so that their PIDs change. All
+ * begin after "ready" is printed: otherwise the first ones would leave no
+ * processor time to start the others.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -15,14 +15,13 @@
 enum {
 	RUNNERS = 3,
 	SAMPLES = 20,
-	/* Either kind leaves the rest of one processor: all but 1 of so many.
-	 */
+	/* Each kind takes at most one part in so many of a processor's time. */
 	SHARE = 2,
 	LIFE_MIN_US = 1000,
 	PAUSE_MIN_US = 100 * 1000,
 };
 
-/* The cost of a process here: 0.05 to 0.6 ms were seen. */
+/* The time to start and reap a process: 0.05 to 0.6 ms were seen. */
 static int cost_us(void)
 {
 	struct timespec begin, end;
@@ -39,16 +38,19 @@ static int cost_us(void)
 	       SAMPLES;
 }
 
+/* At most one at a time: on a busy machine they would use up all PIDs. */
 static void start_one_after_another(int pause_us)
 {
 	for (;;) {
-		if (fork() == 0) {
+		const pid_t child = fork();
+
+		if (child == 0) {
 			usleep(LIFE_MIN_US);
 			_exit(0);
 		}
 		usleep((useconds_t)pause_us);
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
+		if (child > 0)
+			(void)waitpid(child, NULL, 0);
 	}
 }
 
@@ -66,7 +68,7 @@ static int at_least(int least, int value)
 	return value < least ? least : value;
 }
 
-/* Until the other end of the pipe is closed. */
+/* Waits until the other end of the pipe is closed. */
 static void wait_at(const int gate[2])
 {
 	char byte;
