@@ -27,7 +27,7 @@ def calls_before_command(init, command, trace):
     """System calls after the execve of the init, including its child's, up to the
     execve of COMMAND. Waits of the two processes for each other and for signals are
     not counted, because they delay nothing."""
-    subprocess.run(["strace", "-qq", "-f", "-o", trace, *init.words, command],
+    subprocess.run(["strace", "-qq", "-f", "-o", trace, *init.words(), command],
                    check=True, env=harness.ENVIRONMENT, timeout=harness.LIMIT)
     with open(trace, encoding="ascii", errors="replace") as file:
         calls = [line.split(None, 1)[1] for line in file
@@ -41,7 +41,7 @@ def calls_before_command(init, command, trace):
 def calls_for_a_signal(init, receiver, trace):
     """The init's system calls from one forwarded signal to the next."""
     strace = ["strace", "-qq", "-o", trace, "-e", "signal=none"]
-    with harness.running([*strace, *init.words], receiver) as traced:
+    with harness.running([*strace, *init.words()], receiver) as traced:
         traced.pid, = harness.children(traced.popen.pid)
         for _ in range(SIGNALS):
             os.kill(traced.pid, signal.SIGUSR1)
@@ -53,12 +53,12 @@ def calls_for_a_signal(init, receiver, trace):
 
 
 def wake_ups(inits, receiver, seconds):
-    """Wake-ups a second of each idle init; all run at the same time."""
+    """The wake-ups of each idle init in a second; all run at the same time."""
     def switches(process):
         fields = harness.numbers(process.pid, "status")
         return (fields["voluntary_ctxt_switches"] +
                 fields["nonvoluntary_ctxt_switches"])
-    processes = [harness.Running(init.words, receiver) for init in inits]
+    processes = [harness.Running(init.words(), receiver) for init in inits]
     time.sleep(0.5)  # then tini's one-second period starts
     before = [switches(process) for process in processes]
     time.sleep(seconds)
@@ -73,14 +73,14 @@ def measure(inits, programs, scale):
         Column("file", "bytes", better=None),
         Column("file and its libraries", "bytes", name="Size, libraries included"),
         Column("before COMMAND", "calls", name="System calls before COMMAND runs"),
-        Column("for a signal", "calls", name="System calls for a signal passed on"),
+        Column("for a signal", "calls", name="System calls for a forwarded signal"),
         Column("wake-ups a second", name="Wake-ups a second while idle")])
     receiver = [programs["signals"], "receive", "1"]
     woken = wake_ups(inits, receiver, max(2, round(10 * scale)))
     with tempfile.NamedTemporaryFile() as trace:
         for init, wakes in zip(inits, woken):
             path = os.path.realpath(init.path)
-            table.rows.append(Row(init.name, init.version, [
+            table.rows.append(Row(init.title, [
                 counted(os.path.getsize(path)),
                 counted(size_with_libraries(path)),
                 counted(calls_before_command(init, programs["raw_init"], trace.name)),

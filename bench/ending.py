@@ -1,4 +1,4 @@
-"""The time from the death of the last process to the exit of the init (straggler.c)."""
+"""The time from the exit of the last process to that of the init (straggler.c)."""
 
 import os
 import select
@@ -9,8 +9,6 @@ import time
 import harness
 from harness import quantile, taking_turns
 from results import Column, Row, Table
-
-GRACE = ["--grace", "60"]
 
 
 def microseconds(words, command, as_pid_1=False):
@@ -34,25 +32,24 @@ def microseconds(words, command, as_pid_1=False):
 
 
 def measure(inits, programs, scale):
-    table = Table("ending", "The end", [
-        Column("after COMMAND", "µs", spread=True,
-               name="From COMMAND's death to ours"),
+    table = Table("ending", "Exit", [
+        Column("after COMMAND", "µs", spread=True),
         Column("after the last helper", "µs", spread=True),
-        Column("the same as PID 1", "µs", spread=True)])
+        Column("after the last helper, as PID 1", "µs", spread=True)])
     alone, helper = [programs["straggler"]], [programs["straggler"], "helper"]
-    limit = harness.Init("raw_init", "", programs["raw_init"])
+    measured = [*inits, harness.raw_init(programs)]
     cases = []
-    for init in [*inits, limit]:
-        cases.append((init, 0, init.words, alone, False))
-        if init.has_grace:
-            with_grace = [*init.words, *GRACE]
+    for init in measured:
+        cases.append((init, 0, init.words(), alone, False))
+        if init.grace is not None:
+            with_grace = init.words(*init.grace)
             cases += [(init, 1, with_grace, helper, False),
                       (init, 2, with_grace, helper, True)]
     samples = {}
     for init, column, *arguments in taking_turns(cases, max(10, round(500 * scale))):
         samples.setdefault((init.path, column), []).append(microseconds(*arguments))
-    for init in [*inits, limit]:
-        table.rows.append(Row(init.name, init.version, [
+    for init in measured:
+        table.rows.append(Row(init.title, [
             quantile(samples[init.path, column]) if (init.path, column) in samples
-            else None for column in range(3)], limit=init is limit))
+            else None for column in range(3)], init.limit))
     return [table]

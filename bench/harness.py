@@ -1,8 +1,10 @@
 """Shared by the measurements: the inits, their surroundings, and statistics."""
 
+import argparse
 import contextlib
 import os
 import pathlib
+import re
 import select
 import shutil
 import statistics
@@ -12,69 +14,84 @@ import time
 from dataclasses import dataclass
 
 HERE = pathlib.Path(__file__).resolve().parent
-AS_PID_1 = [str(HERE.parent / "tools" / "in-pid-namespace")]
+ROOT = HERE.parent
+AS_PID_1 = [str(ROOT / "tools" / "in-pid-namespace")]
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 LIMIT = 60  # seconds, for short operations
 RAW_FLAGS = ("-Os -s -nostdlib -static -ffreestanding -fno-stack-protector "
              "-Wl,-z,noseparate-code -Wl,--build-id=none").split()
 
 
+# The options of each kind of init, by the output of --version; the first match counts.
+# tini warns if it is not PID 1, except with -s; most measurements run without a PID
+# namespace, which costs more than any init.
+KINDS = {
+    r"dumb-init v1\.": {"group": ()},
+    r"dumb-init v": {"group": (), "grace": ("--grace", "60")},
+    r"tini version .*_catatonit": {"options": ("--",), "group": ("-g",)},
+    r"tini version": {"options": ("-s", "--"), "group": ("-g",)},
+}
+
+
 @dataclass
 class Init:
-    """An init, and its words for signals to COMMAND alone and to COMMAND's group.
-
-    Most measurements run without a PID namespace, which costs more than any init. tini
-    warns if it is not PID 1, except with -s.
-    """
+    """An init. It needs the options in `group` to forward signals to the process group
+    of COMMAND, and those in `grace` to wait for the helpers of COMMAND; None: it has no
+    such feature, or the options are unknown. A limit is not an init, but shows the
+    least cost of any."""
     name: str
-    version: str
     path: str
     options: tuple = ()
-    group: tuple = ()
-    commit: str = ""
-    has_grace: bool = False
+    group: tuple = None
+    grace: tuple = None
+    limit: bool = False
+    version: str = ""
+    said: str = ""  # the output of --version
 
     @property
-    def words(self):
-        return [self.path, *self.options]
+    def title(self):
+        """The name and the version; a name may already end with it."""
+        return f"{self.name.removesuffix('-' + self.version)} {self.version}".rstrip()
 
-    @property
-    def group_words(self):
-        return [self.path, *self.group, *self.options]
-
-
-def package_version(package):
-    """The upstream version, without Debian's suffix."""
-    if not shutil.which("dpkg-query"):
-        return "?"
-    said = subprocess.run(["dpkg-query", "-W", "-f", "${source:Upstream-Version}",
-                           package], capture_output=True, text=True, check=False)
-    return said.stdout or "?"
+    def words(self, *more):
+        return [self.path, *more, *self.options]
 
 
-def ours(build):
-    """The static musl build."""
-    path = build / "musl" / "dumb-init"
-    if not path.exists():
-        sys.exit(f"{path} is missing: make bench builds it")
-    # dumb-init v1.2.3 - git.COMMIT
-    said = subprocess.run([path, "--version"], capture_output=True, check=True,
-                          text=True).stdout.split()
-    return Init("dumb-init", said[1].removeprefix("v"), str(path),
-                commit=said[3].removeprefix("git."), has_grace=True)
+def init_of(name, path):
+    """The init, with its version and options by the output of --version. An init of an
+    unknown kind is started as PATH COMMAND."""
+    said = subprocess.run([path, "--version"], stdin=subprocess.DEVNULL, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          errors="replace", check=False, timeout=LIMIT).stdout
+    kind = next((KINDS[kind] for kind in KINDS if re.match(kind, said)), {})
+    version = re.search(r"\d+(\.\d+)+", said)
+    return Init(name, path, version=version[0] if version else "", said=said, **kind)
 
 
-def peers():
-    """The installed inits of Debian."""
-    known = [
-        Init("dumb-init", package_version("dumb-init"), "/usr/bin/dumb-init"),
-        Init("tini", package_version("tini"), "/usr/bin/tini", ("-s", "--"), ("-g",)),
-        Init("tini-static", package_version("tini"), "/usr/bin/tini-static",
-             ("-s", "--"), ("-g",)),
-        Init("catatonit", package_version("catatonit"), "/usr/bin/catatonit",
-             ("--",), ("-g",)),
-    ]
-    return [init for init in known if os.path.exists(init.path)]
+def other(text):
+    """The init that NAME=PATH describes."""
+    name, _, path = text.partition("=")
+    if not shutil.which(path):
+        raise argparse.ArgumentTypeError(f"'{text}' is not NAME=PATH of a program")
+    return init_of(name, os.path.abspath(shutil.which(path)))
+
+
+def raw_init(programs):
+    return Init("raw_init", programs["raw_init"], limit=True)
+
+
+def build_of(init):
+    """How an init is linked, and with which C library. A static program with glibc
+    contains the names of tunables; one with musl that calls strerror(3), a message that
+    only musl has."""
+    headers = subprocess.run(["readelf", "-lW", init.path], text=True, check=True,
+                             capture_output=True, env=ENVIRONMENT).stdout
+    if loader := re.search(r"program interpreter: (\S+)\]", headers):
+        return "dynamic", "musl" if "/ld-musl" in loader[1] else "glibc"
+    program = pathlib.Path(init.path).read_bytes()
+    if b"glibc." in program:
+        return "static", "glibc"
+    return "static", "musl" if b"No error information" in program else "not glibc"
 
 
 def compile_all(build):

@@ -36,7 +36,7 @@ def of_one(init, receiver, starts):
     the stack, too, but does not belong to the init, so it is empty."""
     samples = []
     for _ in range(starts):
-        with harness.running(init.words, receiver, env={}) as process:
+        with harness.running(init.words(), receiver, env={}) as process:
             os.kill(process.pid, signal.SIGUSR1)
             process.answer()
             time.sleep(0.03)  # start-up may go on; that of dumb-init takes 5 ms
@@ -47,7 +47,7 @@ def of_one(init, receiver, starts):
 def of_many(init, receiver):
     """The sums of MANY instances. Their COMMANDs share a pipe, to save files."""
     ready, told = os.pipe()
-    processes = [subprocess.Popen([*init.words, *receiver], env={}, stdout=told,
+    processes = [subprocess.Popen([*init.words(), *receiver], env={}, stdout=told,
                                   stdin=subprocess.DEVNULL) for _ in range(MANY)]
     answer = len((0).to_bytes(8, "little"))
     missing = MANY * answer
@@ -75,8 +75,8 @@ def measure(inits, programs, scale):
     copies = [own_copy(init, directory.name) for init in inits]
     os.sync()  # before that, pages of a new file count as dirty
     for init in copies:
-        one.rows.append(Row(init.name, init.version, of_one(
-            init, receiver, max(5, round(STARTS * scale)))))
-        many.rows.append(Row(init.name, init.version, of_many(init, receiver)))
+        one.rows.append(Row(init.title, of_one(init, receiver,
+                                               max(5, round(STARTS * scale)))))
+        many.rows.append(Row(init.title, of_many(init, receiver)))
     directory.cleanup()
     return [one, many]

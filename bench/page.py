@@ -10,11 +10,12 @@ import subprocess
 import textwrap
 
 import memory
-from harness import ENVIRONMENT, HERE
-from results import short, write_summary, write_table
+from harness import ENVIRONMENT, HERE, ROOT, build_of
+from results import (compare, markdown, short, write_result, write_summary,
+                     write_table)
 
 BOUND = 1.15  # times raw_init, docs/design.md
-POINTS = 200
+PERCENTILES = 99  # of the latency; the slowest hundredth would stretch its plot
 
 
 def first_match(path, pattern, otherwise):
@@ -31,7 +32,7 @@ def cgroups():
 def autogroup():
     switch = pathlib.Path("/proc/sys/kernel/sched_autogroup_enabled")
     if switch.exists() and switch.read_text(encoding="ascii").strip() != "0":
-        return "ON, though, which favours some"
+        return "NOT off, which favours some inits"
     return "off"
 
 
@@ -40,43 +41,71 @@ def machine(ours):
     virtual = first_match("/proc/cpuinfo", r"^flags.*\b(hypervisor)\b", "")
     system = first_match("/etc/os-release", r'^PRETTY_NAME="(.*)"$', "?")
     ram = int(first_match("/proc/meminfo", r"^MemTotal:\s*(\d+)", "0")) / 2**20
+    commit = re.search(r"git\.(\w+)", ours.said)
     return "\n".join([
-        f"- {datetime.date.today()}, commit {ours.commit}",
+        f"- {datetime.date.today()}, commit {commit[1] if commit else 'unknown'}",
         f"- {os.cpu_count()} processors {model}"
         f"{' in a virtual machine' if virtual else ''}, {ram:.0f} GiB of memory",
         f"- {system}, Linux {platform.release()}, cgroup {cgroups()}"])
 
 
-def full_name(row):
-    return f"{row.name} {row.version}".rstrip()
+def builds_text(inits):
+    """The table of the builds, and the effect of the build on the comparison."""
+    builds = [build_of(init) for init in inits]
+    builds[0] = ("static", "musl")  # by `make bench`; it has no message of musl
+    rows = [[init.title, f"`{init.path.removeprefix(f'{ROOT}/')}`", *build,
+             f"`{' '.join(init.options)}`" if init.options else "–"]
+            for init, build in zip(inits, builds)]
+    larger = [init.title for init, build in zip(inits, builds)
+              if build[0] == "dynamic" or build[1] == "glibc"]
+    table = markdown(["init", "file", "linked", "C library", "options"], rows, "lllll")
+    if not larger:
+        return table
+    return table + "\n\n" + fill(
+        "A large part of the differences in size, memory and start-up is due to the "
+        "build and not to the source. If linked statically with musl, as this dumb-init "
+        f"is, {listed(larger)} would start faster and need less memory, and less space "
+        "with their libraries.")
+
+
+def listed(names):
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def write_data(directory, tables):
     """Writes the data for gnuplot: words and numbers, separated by tabs."""
-    colours = ["0x1f7fdb", "0xd9730d", "0x2c9a4b", "0x8a8f00", "0xb65fce"]
-    lines = []
-    for i, row in enumerate(tables["startup"].rows):
-        figure = row.figures[0]
-        colour = "0x767676" if row.limit else colours[i % len(colours)]
-        lines.append([full_name(row), colour, figure.value, *figure.quartiles])
-    save(directory / "start-up", lines)
+    lines = {"start-up": [], "memory": []}
+    for row in tables["startup"].rows:
+        time = row.figures[0]
+        lines["start-up"].append([row.title, int(row.limit), time.value,
+                                  *time.quartiles, short(time.value)])
+    for row in tables["memory_one"].rows:
+        resident, private = (figure.value for figure in row.figures[:2])
+        lines["memory"].append([row.title, 0, resident, private,
+                                f"{short(resident)}, private {short(private)}"])
+    for name in lines:
+        save(directory / name, lines[name])
 
-    latency, lines = tables["latency"], []
+    latency, groups = tables["latency"], tables["groups"]
+    lines = []
     for row, samples in zip(latency.rows, latency.extra["samples"]):
         ordered = sorted(samples)
         lines += [[], []] if lines else []
-        lines.append([full_name(row)])
-        lines += [[100 * i / POINTS, ordered[round(i / POINTS * (len(ordered) - 1))]]
-                  for i in range(POINTS)]
+        lines.append([row.title])
+        lines += [[i, ordered[i * (len(ordered) - 1) // 100]]
+                  for i in range(PERCENTILES + 1)]
     save(directory / "latency", lines)
-    for key, name in (("groups", "groups"), ("million_memory", "orphans")):
-        table = tables[key]
-        lines = [["x", *map(full_name, table.rows)]]
-        for i, column in enumerate(table.columns):
-            count = column.title.split()[0].replace(",", "")
-            lines.append([count, *(row.figures[i].value if row.figures[i] else "?"
-                                   for row in table.rows)])
-        save(directory / name, lines)
+
+    # The last row is that of the direct kill.
+    lines = [["processes", *(row.title for row in groups.rows[:-1])]]
+    for count, table, i in [("1", latency, 0), *(
+            (column.title.split()[0], groups, i)
+            for i, column in enumerate(groups.columns))]:
+        *times, direct = (row.figures[i] for row in table.rows)
+        if direct:
+            lines.append([count, *(time.value / direct.value if time else "?"
+                                   for time in times)])
+    save(directory / "groups", lines)
 
 
 def save(path, lines):
@@ -86,9 +115,11 @@ def save(path, lines):
 
 
 def draw(tables, data, plots):
-    """data: a directory for gnuplot's input; plots: one for its output."""
+    """data: a directory for gnuplot's input; plots: one for its output, only."""
     for directory in (data, plots):
         directory.mkdir(parents=True, exist_ok=True)
+    for old in plots.glob("*.svg"):
+        old.unlink()
     write_data(data, tables)
     subprocess.run(["gnuplot", "-c", str(HERE / "plots.gp"), str(data), str(plots)],
                    check=True, env=ENVIRONMENT | {"LC_ALL": "C.UTF-8"})
@@ -98,18 +129,21 @@ def fill(text):
     return textwrap.fill(text, 80)
 
 
-def behind_text(behind):
-    if not behind:
-        return "In no row is another init ahead."
-    return "Another init is ahead in: " + "; ".join(row[0] for row in behind) + "."
+def counted_text(compared):
+    better, equal, worse = (sum(row[-1] == word for row in compared)
+                            for word in ("better", "equal", "worse"))
+    return (f"In {better} of {len(compared)} rows this dumb-init is better than the "
+            f"best other init, in {equal} it is equal, in {worse} it is worse.")
 
 
-def unchanged_text(sizes, many):
-    """sizes: dumb-init's memory, before and after the orphans."""
-    if all(size == sizes[0] for size in sizes):
-        return (f"The memory of this dumb-init has not changed after {many} of them, "
-                "neither the resident nor the private.")
-    return f"This dumb-init HAS CHANGED: {sizes} ({', '.join(memory.KINDS)})."
+def unchanged_text(table):
+    before, after = table.extra["ours"]
+    many = table.rows[0].figures[0].value
+    if before == after:
+        return (f"The memory of this dumb-init is the same after {many:,} orphans as "
+                "before them.")
+    return (f"The memory of this dumb-init HAS CHANGED after {many:,} orphans, from "
+            f"{before} to {after} kB ({', '.join(memory.KINDS)}).")
 
 
 def start_up_text(ratio):
@@ -118,20 +152,20 @@ def start_up_text(ratio):
             f"{short(ratio)}.")
 
 
-def write(path, tables, ours, **words):
-    """The page at path; its plots are in a directory beside it."""
-    summary, behind = write_summary(tables.values())
-    sizes = tables["million_memory"].extra["ours"]
-    words["rounds"] = fill(words["rounds"])
+def write(path, tables, inits, **words):
+    """The page at path; its plots are in a directory beside it. The first of inits is
+    this dumb-init. Returns the comparisons in which it is worse."""
+    compared = {key: compare(table) for key, table in tables.items()}
+    every = sum(compared.values(), [])
     words |= {key: write_table(table) for key, table in tables.items()}
+    words |= {f"{key}_result": write_result(rows) for key, rows in compared.items()}
     words |= {
-        "machine": machine(ours), "autogroup": autogroup(),
-        "summary": summary, "many": memory.MANY,
-        "behind": fill(behind_text(behind)),
+        "machine": machine(inits[0]), "autogroup": autogroup(),
+        "builds": builds_text(inits), "many": memory.MANY,
+        "summary": f"{fill(counted_text(every))}\n\n{write_summary(every)}",
         "start_up": fill(start_up_text(
             tables["startup"].figure("times raw_init").value)),
-        "unchanged": fill(unchanged_text(
-            sizes, tables["million_memory"].columns[len(sizes) - 1].title))}
+        "unchanged": fill(unchanged_text(tables["million"]))}
     template = string.Template((HERE / "page.md").read_text(encoding="utf-8"))
     path.write_text(template.substitute(words), encoding="utf-8")
-    return behind
+    return [row for row in every if row[-1] == "worse"]

@@ -1,4 +1,4 @@
-"""Tables of results: who is first, and how that is written down."""
+"""Tables of results, and the comparison of dumb-init with the best other init."""
 
 from dataclasses import dataclass, field
 
@@ -18,9 +18,9 @@ class Column:
 
 @dataclass
 class Row:
-    """Figures by column, None if the init has no such feature. A limit is no init."""
-    name: str
-    version: str
+    """Figures by column; None: not measured, or the init has no such feature. A limit
+    is not an init."""
+    title: str
     figures: list
     limit: bool = False
 
@@ -66,18 +66,23 @@ def best(table, index, rows):
     return choose(rows, key=lambda row: row.figures[index].value)
 
 
-def place(table, index):
-    """(dumb-init's row, the best other row, and "first", "equal" or "behind");
-    None if there is no other row. dumb-init's is the first."""
+def compare(table):
+    """For each column that can be compared: its name, its unit, dumb-init's figure, the
+    best figure of the others, the title of that init, and "better", "equal" or "worse"
+    for dumb-init. The first row is dumb-init's."""
     first, *others = [row for row in table.rows if not row.limit]
-    other = best(table, index, others)
-    if other is None or first.figures[index] is None:
-        return None
-    mine, its = first.figures[index], other.figures[index]
-    if equal(mine, its):
-        return first, other, "equal"
-    ahead = (mine.value < its.value) == (table.columns[index].better == "less")
-    return first, other, "first" if ahead else "behind"
+    compared = []
+    for index, column in enumerate(table.columns):
+        other = best(table, index, others)
+        if other is None or first.figures[index] is None:
+            continue
+        mine, its = first.figures[index], other.figures[index]
+        less = mine.value < its.value
+        word = "equal" if equal(mine, its) else \
+            "better" if less == (column.better == "less") else "worse"
+        compared.append([column.name or f"{table.title}: {column.title}", column.unit,
+                         short(mine.value), short(its.value), other.title, word])
+    return compared
 
 
 def cell(table, index, row):
@@ -105,22 +110,20 @@ def write_table(table):
                          else column.title for column in table.columns]
     rows = []
     for row in table.rows:
-        name = f"*{row.name}*" if row.limit else f"{row.name} {row.version}"
+        name = f"*{row.title}*" if row.limit else row.title
         rows.append([name, *(cell(table, i, row) for i in range(len(row.figures)))])
     return markdown(header, rows, "l" + "r" * len(table.columns))
 
 
-def write_summary(tables):
-    rows = []
-    for table in tables:
-        for index, column in enumerate(table.columns):
-            if (placed := place(table, index)) is None:
-                continue
-            first, other, word = placed
-            rows.append([column.name or f"{table.title}: {column.title}",
-                         column.unit,
-                         short(first.figures[index].value),
-                         short(other.figures[index].value),
-                         f"{other.name} {other.version}", word])
-    return markdown(["", "unit", "this dumb-init", "best other", "which", "we are"],
-                    rows, "llrrll"), [row for row in rows if row[-1] == "behind"]
+def write_summary(compared):
+    return markdown(["", "unit", "this dumb-init", "best other", "which",
+                     "this dumb-init is"], compared, "llrrll")
+
+
+def write_result(compared):
+    """A list of the columns in which dumb-init is better, equal or worse."""
+    names = {word: "; ".join(row[0] for row in compared if row[-1] == word)
+             for word in ("better", "equal", "worse")}
+    return "\n".join([
+        "This dumb-init, compared with the best other init of each column, is", "",
+        *(f"- {word}: {names[word]}" for word in names if names[word])])

@@ -23,7 +23,8 @@ def pairs(words, count, rounds, program):
 
 
 def in_blocks(inits, words_of, count, rounds, blocks, program):
-    """By path: blocks of pairs, a direct time and one through the init; or None."""
+    """By path: blocks of pairs, a direct time and one through the init. None if the
+    machine cannot run so many processes."""
     samples = {init.path: [] for init in inits}
     for init in taking_turns(inits, blocks):
         measured = pairs(words_of(init), count, max(2, round(rounds / blocks)), program)
@@ -48,16 +49,16 @@ def latency(inits, program, scale):
         Column("99th percentile", "µs", name="Signal latency, 99th percentile"),
         Column("more than a direct kill", "µs",
                name="Signal latency, more than a direct kill")])
-    samples = in_blocks(inits, lambda init: init.words, 1, 5000 * scale,
+    samples = in_blocks(inits, harness.Init.words, 1, 5000 * scale,
                         max(2, round(BLOCKS * scale)), program)
     for init in inits:
         blocks = samples[init.path]
         more = [[through - direct for direct, through in block] for block in blocks]
-        table.rows.append(Row(init.name, init.version, [
+        table.rows.append(Row(init.title, [
             quantile_of_blocks(through(blocks)),
             quantile_of_blocks(through(blocks), 0.99), quantile_of_blocks(more)]))
     alone = direct(samples)
-    table.rows.append(Row("direct kill", "", [
+    table.rows.append(Row("direct kill", [
         quantile_of_blocks(alone), quantile_of_blocks(alone, 0.99), counted(0)],
         limit=True))
     table.extra["samples"] = [sum(times, []) for times in [
@@ -69,16 +70,17 @@ def groups(inits, program, scale):
     table = Table("groups", "A signal to a whole group", [
         Column(f"{size:,} processes", "µs", spread=True,
                name=f"A signal to a group of {size:,}") for size in GROUPS])
-    rows = [Row(init.name, init.version, []) for init in inits]
-    direct_row = Row("direct kill", "", [], limit=True)
+    rows = [Row(init.title, []) for init in inits]
+    direct_row = Row("direct kill", [], limit=True)
+    able = [init for init in inits if init.group is not None]
     for size, (rounds, blocks) in GROUPS.items():
         samples = None
         if size <= max(GROUPS) * scale:  # starting so many processes takes time
-            samples = in_blocks(inits, lambda init: init.group_words, size,
+            samples = in_blocks(able, lambda init: init.words(*init.group), size,
                                 rounds * scale, max(2, round(blocks * scale)), program)
         for row, init in zip(rows, inits):
-            row.figures.append(samples and quantile_of_blocks(
-                through(samples[init.path])))
+            measured = samples and samples.get(init.path)
+            row.figures.append(measured and quantile_of_blocks(through(measured)))
         direct_row.figures.append(samples and quantile_of_blocks(direct(samples)))
     table.rows = [*rows, direct_row]
     return table

@@ -14,6 +14,7 @@ import os
 import sys
 import time
 
+import harness
 from harness import ENVIRONMENT, quantile, taking_turns
 from results import Column, Row, Table
 
@@ -57,15 +58,14 @@ def measure(inits, programs, scale):
         Column("start to end", "µs", spread=True, name="Start to end"),
         Column("raw_init beside it", "µs", better=None),
         Column("times raw_init", name="Start to end, as a multiple of raw_init")])
-    raw_init = programs["raw_init"]
-    limits = [("no init", [raw_init]), ("raw_init", [raw_init, raw_init])]
-    named = [*((init.name, [*init.words, raw_init]) for init in inits), *limits]
-    measured = pairs([command for _, command in named], [raw_init, raw_init],
+    limit = harness.raw_init(programs)
+    command = limit.path  # which exits at once without arguments
+    named = [(init, [*init.words(), command]) for init in [*inits, limit]]
+    named.insert(-1, (harness.Init("no init", command, limit=True), [command]))
+    measured = pairs([words for _, words in named], [*limit.words(), command],
                      round(3000 * scale))
-    versions = [init.version for init in inits] + [""] * len(limits)
-    for (name, _), version, (times, beside) in zip(named, versions, measured):
-        table.rows.append(Row(name, version, [
+    for (init, _), (times, beside) in zip(named, measured):
+        table.rows.append(Row(init.title, [
             quantile(times), quantile(beside),
-            quantile([a / b for a, b in zip(times, beside)])],
-            limit=version == ""))
+            quantile([a / b for a, b in zip(times, beside)])], init.limit))
     return [table]

@@ -30,10 +30,13 @@ compare:
 		--tb=short --no-summary $(PYTEST_ARGS)
 
 # With ROUNDS=300 a quick look, whose page is not for docs/.
+bench: OTHERS += tini-static=/usr/bin/tini-static
 bench:
-	@tools/need $(COMPILERS) python3 strace gnuplot-nox dumb-init tini catatonit
+	@tools/need $(COMPILERS) binutils python3 strace gnuplot-nox dumb-init tini \
+		catatonit
+	@$(TINI_STATIC)
 	@$(MUSL) -s
-	@bench/run $(BUILD) $(ROUNDS)
+	@bench/run $(ROUNDS:%=--rounds %) $(BUILD) $(OTHERS)
 
 $(BUILD)/helpers/%: bench/%.c
 	@mkdir -p $(@D)
