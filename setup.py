@@ -1,5 +1,5 @@
-"""What pyproject.toml cannot say: the one script is a program that make builds,
-and the wheel fits each machine that can run it."""
+"""The parts of the build that pyproject.toml cannot express: make builds the only
+script, a program, and the tags of the wheel name all platforms that can run it."""
 
 import os
 import pathlib
@@ -10,14 +10,14 @@ import subprocess
 import sys
 
 from setuptools import setup
-from distutils.command.build_scripts import build_scripts  # setuptools brings it
+from distutils.command.build_scripts import build_scripts  # setuptools has it
 try:
     from setuptools.command.bdist_wheel import bdist_wheel
 except ImportError:  # before setuptools 70.1
     from wheel.bdist_wheel import bdist_wheel
 
-# e_machine of elf(5), bits, byte order: what the machine is called in a wheel's
-# name, and the oldest C library that there are names of wheels for.
+# By e_machine, bits and byte order, elf(5): the machine's name in the name of a wheel,
+# and the tags for the oldest C library that has any.
 MACHINES = {
     (3, 32, "<"): ("i686", "manylinux1", "manylinux_2_5"),
     (62, 64, "<"): ("x86_64", "manylinux1", "manylinux_2_5"),
@@ -31,7 +31,7 @@ PT_INTERP = 3
 
 
 def read_elf(program):
-    """The key for MACHINES, and whether the program is static."""
+    """Returns the key for MACHINES, and whether the program is static."""
     bits = {1: 32, 2: 64}[program[4]]
     order = {1: "<", 2: ">"}[program[5]]
 
@@ -47,7 +47,7 @@ def read_elf(program):
 
 
 class Program(build_scripts):
-    """The base class takes a script for text and rewrites its first line."""
+    """Builds the program with make. The base class would change it like a script."""
 
     def get_source_files(self):
         return []
@@ -67,12 +67,12 @@ class Wheel(bdist_wheel):
         self.root_is_pure = False
 
     def get_tag(self):
-        """Any Python 3; any C library if the program brings its own."""
+        """Any Python 3; any C library if the program is static."""
         scripts = self.get_finalized_command("build_scripts").build_dir
         program = pathlib.Path(scripts, "dumb-init").read_bytes()
         machine, static = read_elf(program)
         if machine not in MACHINES:
-            # Python knows what this one is called.
+            # Python knows the name of the machine that it is built for.
             if machine != read_elf(pathlib.Path(sys.executable).read_bytes())[0]:
                 raise SystemExit(f"no name for a wheel with the ELF header {machine}")
             return "py3", "none", re.sub(r"\W", "_", self.plat_name)

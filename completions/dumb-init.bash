@@ -1,8 +1,9 @@
 # Completion of dumb-init for bash, with the package bash-completion or without.
-# tests/packages/test_completions.py holds it against the program.
+# tests/packages/test_completions.py compares it with dumb-init --help.
 
-# Of an option: which one takes an argument in it or behind it, by its letter,
-# and what is before that argument.
+# _dumb_init_option WORD: sets option to the letter of the option in WORD that takes
+# an argument ("log" for --termination-log, "" for none), and before to the part of
+# WORD before that argument: all of WORD if the argument is the next word.
 _dumb_init_option()
 {
 	option='' before=$1
@@ -25,7 +26,7 @@ _dumb_init_option()
 	[[ $1 == *=* ]] && before=${1%%=*}=
 }
 
-# Offers those of WORD... that begin as the argument does: TEXT WORD...
+# _dumb_init_offer TEXT WORD...: offers each WORD that begins with TEXT.
 _dumb_init_offer()
 {
 	local text=$1 word
@@ -36,7 +37,8 @@ _dumb_init_offer()
 	done
 }
 
-# The same with signals, and SUFFIX behind each: TEXT [SUFFIX]
+# _dumb_init_signals TEXT [SUFFIX]: offers the signals that begin with TEXT, each
+# with SUFFIX after it.
 _dumb_init_signals()
 {
 	local text=${1^^} signals=(
@@ -50,6 +52,7 @@ _dumb_init_signals()
 	_dumb_init_offer "$text" "${signals[@]/%/${2-}}"
 }
 
+# _dumb_init_argument TEXT: completes TEXT as the argument of option.
 _dumb_init_argument()
 {
 	local text=$1 durations=(5s 10s 30s 2m)
@@ -80,7 +83,8 @@ _dumb_init_argument()
 	esac
 }
 
-# COMMAND is word FIRST of COMP_WORDS, which bash-completion goes on from.
+# _dumb_init_command INDEX: completes COMMAND, which is COMP_WORDS[INDEX], or its
+# arguments; with the functions of bash-completion if they are loaded.
 _dumb_init_command()
 {
 	local loader
@@ -99,8 +103,8 @@ _dumb_init_command()
 	fi
 }
 
-# bash cuts words at ":" and "=" as well. This puts together what no blank
-# separates, up to the cursor, and notes where in COMP_WORDS each word begins.
+# bash splits words at ":" and "=", too. This joins the parts that no blank separates,
+# up to the cursor, and stores in places where in COMP_WORDS each word begins.
 _dumb_init_words()
 {
 	local rest=${COMP_LINE:0:COMP_POINT} i last
@@ -168,7 +172,7 @@ _dumb_init()
 
 	[[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[:=] ]] &&
 		compopt -o nospace
-	# What is before the last ":" or "=" is not replaced.
+	# bash keeps the part before the last ":" or "=": remove it from the offers.
 	before=${current%"${current##*["$COMP_WORDBREAKS"]}"}
 	COMPREPLY=("${COMPREPLY[@]#"$before"}")
 }

@@ -1,8 +1,8 @@
 # Completion of dumb-init for fish.
-# tests/packages/test_completions.py holds it against the program.
+# tests/packages/test_completions.py compares it with dumb-init --help.
 
-# COMMAND and its arguments before the cursor, quoted, a line each. Fails where
-# an option can still be.
+# Prints COMMAND and its arguments before the cursor, quoted, one in each line. Fails
+# if there is no COMMAND yet, so that an option can follow.
 function __dumb_init_command
     set -l words (commandline -opc)
     set -e words[1]
@@ -16,7 +16,7 @@ function __dumb_init_command
                 set -e words[1]
             case '--*'
             case '*'
-                # Not the pattern -?*: since fish 4 no ? is a wildcard.
+                # Not the pattern -?*: since fish 4, ? is not a wildcard.
                 if not string match -qr '^-.' -- $words[1]
                     string escape -- $words
                     return 0
@@ -29,11 +29,11 @@ function __dumb_init_command
     return 1
 end
 
-function __dumb_init_options
+function __dumb_init_option_can_follow
     not __dumb_init_command >/dev/null
 end
 
-# What fish offers for COMMAND itself, and then for its arguments.
+# Offers the completions that fish knows for COMMAND, and then for its arguments.
 function __dumb_init_subcommand
     set -l token (commandline -ct)
     if set -l words (__dumb_init_command); or not string match -q -- '-*' $token
@@ -41,12 +41,12 @@ function __dumb_init_subcommand
     end
 end
 
-# What is there of the argument, without the option that it may be joined to.
+# Prints the argument before the cursor, without an option in the same word.
 function __dumb_init_argument
     string replace -r '^(--[^=]*=|-[^-rdtkep]*[rdtkep])' '' -- (commandline -ct)
 end
 
-# Names, with SIG in front if that has been typed: signals TEXT
+# __dumb_init_signals TEXT: prints signal names, with SIG in front if TEXT has it.
 function __dumb_init_signals
     set -l signals HUP INT QUIT ILL TRAP ABRT IOT BUS FPE KILL USR1 SEGV USR2 \
         PIPE ALRM TERM STKFLT CHLD CLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ \
@@ -61,13 +61,13 @@ function __dumb_init_durations
     string join \n 5s 10s 30s 2m
 end
 
-# What can be behind FROM: of --rewrite.
-function __dumb_init_to
+# __dumb_init_replacements TEXT: prints the values that can follow FROM: in --rewrite.
+function __dumb_init_replacements
     string join \n 0 (__dumb_init_signals $argv)
 end
 
-# SIG:, and what FUNCTION offers behind it: behind_signal FUNCTION
-function __dumb_init_behind_signal
+# __dumb_init_after_signal FUNCTION: offers SIG:, and the words of FUNCTION after it.
+function __dumb_init_after_signal
     set -l argument (__dumb_init_argument)
     set -l from (string match -r '^[^:]*:' -- $argument)
     if set -q from[1]
@@ -82,17 +82,18 @@ end
 function __dumb_init_kill_after
     string match -q '*:*' -- (__dumb_init_argument)
     or __dumb_init_durations
-    __dumb_init_behind_signal __dumb_init_durations
+    __dumb_init_after_signal __dumb_init_durations
 end
 
-# What fish takes for an option without an argument, as it has to be joined.
+# fish has no options with an optional argument. It knows --termination-log without
+# one; this function offers the form with a file.
 function __dumb_init_termination_log
     set -l option --termination-log=
     string join \n -- $option $option(__fish_complete_path (__dumb_init_argument))
 end
 
 function __dumb_init_offer
-    complete -c dumb-init -n __dumb_init_options $argv
+    complete -c dumb-init -n __dumb_init_option_can_follow $argv
 end
 
 complete -c dumb-init -x -a '(__dumb_init_subcommand)'
@@ -103,9 +104,9 @@ __dumb_init_offer -s g -l process-group \
     -d 'new process group, no new session'
 __dumb_init_offer -s a -l all -d 'signals go to all processes'
 __dumb_init_offer -s r -l rewrite -d 'forward TO instead of FROM; 0 drops it' \
-    -x -a '(__dumb_init_behind_signal __dumb_init_to)'
+    -x -a '(__dumb_init_after_signal __dumb_init_replacements)'
 __dumb_init_offer -s d -l delay -d 'forward SIG later, or at a second SIG' \
-    -x -a '(__dumb_init_behind_signal __dumb_init_durations)'
+    -x -a '(__dumb_init_after_signal __dumb_init_durations)'
 __dumb_init_offer -s t -l grace -d "SIGTERM after COMMAND's exit, then SIGKILL" \
     -x -a '(__dumb_init_durations)'
 __dumb_init_offer -s k -l kill-after -d 'SIGKILL after a stop request (or SIG)' \

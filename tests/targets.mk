@@ -1,7 +1,8 @@
 # make test-unit       the unit tests of each module
 # make test-behaviour  the program from outside; PYTEST_ARGS='-k orphan' chooses
 # make test-packages   packages, completions, static files
-# make test-engines    Docker, Podman, containerd and runc, as root
+# make test-engines    Docker, Podman, containerd and runc, as root; SUITE=testing: those
+#                      of that Debian; KERNEL=6.12 as well: in qemu, with cgroup v2
 # make test-debians    make demo and make test on bare Debian systems, as root
 # make test-kernels    claims on Debian's kernels in qemu, as root; KERNELS="6.1 newest"
 # make test-kernels-behaviour  the behaviour tests on these kernels, as root
@@ -72,7 +73,7 @@ test-behaviour: helpers $(BUILD)/dumb-init
 		$(PYTEST_ARGS)
 
 # What packaging/targets.mk makes. The quick ones are part of make test.
-PACKAGE_TESTS = tests/packages/run --init $(BUILD)/musl/dumb-init $(PYTEST_ARGS)
+PACKAGE_TESTS = tests/packages/run --init=$(BUILD)/musl/dumb-init $(PYTEST_ARGS)
 QUICK_TESTS = $(patsubst %,tests/packages/test_%.py,\
 	version readme audit messages dist completions python)
 QUICK_NEEDS = $(WHEEL_BUILD) python3-pip bash-completion zsh fish binutils \
@@ -87,14 +88,19 @@ test-packages:
 
 # The musl build, as PID 1 of real containers. Engines that already run on this
 # machine are neither used nor touched.
+ENGINE_NEEDS = $(PYTEST) podman runc docker.io containerd busybox-static \
+	bash-static iproute2 nodejs docker-compose python3-kubernetes \
+	python3-botocore python3-yaml
+SUITE_NEEDS = mmdebstrap util-linux $(if $(KERNEL),qemu-system-x86 e2fsprogs)
 test-engines:
-	@tools/need $(COMPILERS) $(PYTEST) podman runc docker.io containerd \
-		busybox-static bash-static iproute2 nodejs docker-compose \
-		python3-kubernetes python3-botocore python3-yaml
+	@tools/need $(COMPILERS) $(if $(SUITE),$(SUITE_NEEDS),$(ENGINE_NEEDS))
 	@$(MUSL) -s
 	@$(GLIBC) -s helpers
-	@tests/engines/run $(BUILD)/musl/dumb-init $(BUILD)/glibc/helpers \
-		$(PYTEST_ARGS)
+	@$(if $(SUITE),tests/engines/suite $(BUILD)/engines $(SUITE) "$(KERNEL)" \
+		"$(MIRROR)" $(BUILD)/musl/dumb-init $(BUILD)/glibc/helpers \
+		"$(PYTEST_ARGS)",\
+		tests/engines/run $(BUILD)/musl/dumb-init $(BUILD)/glibc/helpers \
+		$(PYTEST_ARGS))
 
 # Each from nothing but make, as root and as an ordinary user, with git and without.
 # With QUICK=1 only one of the three on each runs all tests.

@@ -128,17 +128,6 @@ def test_sigcont_while_a_stop_is_forwarded_is_not_lost(start, helper, place, tmp
         assert "kill(1, SIGSTOP" not in trace.read_text()
 
 
-def test_signal_that_the_kernel_sends_to_dumb_init_alone_is_forwarded(
-        start, helper, mode):
-    """A signal of the kernel that is not from the terminal: SIGALRM of a timer."""
-    started = start(*mode, helper("reporter"), before=["python3", "-ISc", "if True:\n"
-                    "    import os, signal, sys\n"
-                    "    signal.setitimer(signal.ITIMER_REAL, 0.2)\n"
-                    "    os.execv(sys.argv[1], sys.argv[1:])"])
-    started.expect("ready")
-    started.expect_signals(signal.SIGALRM)
-
-
 def test_no_sigcont_is_lost_among_many_stops(start, mode):
     started = start(*mode, "sh", "-c", "echo ready; exec sleep 60", place="pid1")
     started.expect("ready")
@@ -381,7 +370,7 @@ def test_no_permission_to_queue_a_value_is_a_warning(start, helper, another):
 
 
 def test_alarm_set_before_the_start_is_forwarded(start, helper, mode):
-    """The kernel sends it, but not for a terminal."""
+    """A signal that the kernel sends, and not for a terminal."""
     started = start(*mode, "-v", helper("reporter"), stderr=subprocess.PIPE, before=[
         helper("inherit"), f"{1 << signal.SIGALRM - 1:x}", "0", "python3", "-ISc",
         "import os, signal, sys; signal.setitimer(signal.ITIMER_REAL, 0.01);"

@@ -1,10 +1,11 @@
 """Shared by the tests with real engines: a container, with the init in each of the
 places where an engine's user can put it.
 
-A test that takes `engine` runs for each of PLACES; tests/engines/run has started
-the daemons and imported the images:
+A test that takes `engine` runs for each of PLACES. tests/engines/run starts the daemons
+and imports the images:
 
-    plain      a busybox root file system, with bash, and tests/support/helpers in /helpers
+    plain      a root file system with busybox, bash, and the programs of
+               tests/support/helpers in /helpers
     dumb-init  the same, with /usr/bin/dumb-init as its ENTRYPOINT
 """
 
@@ -26,13 +27,13 @@ from watch import patience, wait_until
 ENGINES = pathlib.Path(os.environ["ENGINES"])
 CGROUP = os.environ["ENGINES_CGROUP"]
 PATIENCE = 10  # seconds from SIGTERM to SIGKILL in `docker stop`, `podman stop`
-# A shell that is PID 1 and runs this ignores SIGTERM: it waits, and has helpers.
+# A shell that runs this as PID 1 ignores SIGTERM. It starts two helpers and waits.
 SCRIPT = "sleep 1000 & sleep 1000 & echo ready; wait"
 BASH = ["bash", "--norc", "--noprofile"]
-AT_ONCE = 5    # seconds; far less than that, and enough for a busy machine
+AT_ONCE = 5    # seconds; less than PATIENCE, but enough on a busy machine
 
-# For a client. It does not run in our directory: at an out-of-memory kill, Podman
-# leaves a file named "oom" in the directory that it was called in.
+# Options for a client. It does not run in the source tree: at an out-of-memory kill,
+# Podman leaves a file named "oom" in its working directory.
 DEFAULTS = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 60,
             "cwd": ENGINES}
 
@@ -69,7 +70,7 @@ class Engine:
         return subprocess.run([*self.command, *words], **options)
 
     def remove_all(self):
-        """Ends and removes the containers."""
+        """Kills and removes the containers."""
         # By default Podman sends SIGTERM first, and waits.
         at_once = ["--time", "0"] if self.name == "podman" else []
         for name in self.names:
@@ -78,7 +79,7 @@ class Engine:
     def run_words(self, *words, options=(), init="", image=None):
         """The words of the client for `run`, and the name of the container.
 
-        init: options of the init. image: another image, without our init."""
+        init: options of dumb-init. image: an image to use instead, without --init."""
         name = f"test-{uuid.uuid4().hex[:12]}"
         self.names.append(name)
         place = self.run_options
@@ -89,8 +90,8 @@ class Engine:
                       image or self.image, *words]
 
     def run(self, *words, text="", **where):
-        """Runs a container in the foreground, with text as its input, until it
-        ends; as subprocess.run."""
+        """Runs a container in the foreground until it exits, with text as its
+        input. Returns the result of subprocess.run."""
         _, command = self.run_words(*words, **where)
         options = DEFAULTS | {"stdin": None, "input": text}
         return subprocess.run(command, text=True, check=False, **options)
@@ -132,7 +133,7 @@ def in_foreground(processes, name):
 
 
 def names(processes):
-    """The sorted names of the processes, without those that have ended meanwhile."""
+    """The sorted names of the processes, without those that have exited meanwhile."""
     found = []
     for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -141,7 +142,7 @@ def names(processes):
 
 
 def pid_namespace(pid):
-    """The name of the process's PID namespace; "" if the process has ended."""
+    """The name of the process's PID namespace; "" if the process has exited."""
     try:
         return os.readlink(f"/proc/{pid}/ns/pid")
     except OSError:
@@ -229,7 +230,7 @@ PLACES = ["docker-entrypoint", "docker-init-path", "docker-in-path",
 
 @pytest.fixture(params=PLACES)
 def engine(request):
-    """An engine, with the init in each place. Its containers end with the test."""
+    """An engine, with the init in each place. Removes its containers at the end."""
     engine = place_of(request.param)
     yield engine
     engine.remove_all()

@@ -1,12 +1,12 @@
 """Shared by the tests of examples/: base images, the examples' own images, and
 checks of the files that Kubernetes and ECS read.
 
-No registry can be reached here. The base images are made on the spot, under the
-names that the Dockerfiles give in FROM, and only stand in for the real ones:
+No registry can be reached here. The tests make substitutes for the base images, under
+the names that the Dockerfiles give in FROM:
 
-    alpine                    Debian's busybox, and nothing of Alpine's own
-    debian, python and node   the essential packages of this machine's Debian, its
-                              python3, and its nodejs, from any source; all in one image
+    alpine                    Debian's busybox, and nothing of Alpine
+    debian, python and node   one image, with the essential packages of this machine's
+                              Debian, its python3, and its nodejs from any source
 """
 
 import contextlib
@@ -97,7 +97,7 @@ def debian():
 
 
 def alpine():
-    """A tar file of busybox, with a root who can have a crontab."""
+    """A tar file of busybox, with the user root, so that crond finds a crontab."""
     image = io.BytesIO()
     applets = run("busybox", "--list").stdout.decode().split()
     with tarfile.open(fileobj=image, mode="w") as tar:
@@ -170,8 +170,8 @@ SCALARS = {"str": str, "int": int, "bool": bool, "float": (int, float)}
 
 
 def check_kubernetes(value, kind, where):
-    """Asserts that a value of a document is of a kind that Kubernetes knows, has no
-    unknown field, and has all required fields. where: for messages."""
+    """Asserts that a value of a document has this type of Kubernetes, no unknown field,
+    and all required fields. where: its path, for messages."""
     if kind in SCALARS:
         assert isinstance(value, SCALARS[kind]) and (
             kind == "bool" or not isinstance(value, bool)), f"{where}: not {kind}"

@@ -1,9 +1,9 @@
 """examples/: each one is built, runs, and stops as its text says.
 
-The base images only stand in for those that the Dockerfiles name, as there is no
-registry here; examples.py describes them. Kubernetes and ECS are not here either:
-the files for them are checked against their schemas, and the commands in these
-files run with Docker."""
+The base images are substitutes for those that the Dockerfiles name, because there is
+no registry here; examples.py describes them. Kubernetes and ECS are not here either:
+their files are compared with their schemas, and the commands in these files run with
+Docker."""
 
 import copy
 import hashlib
@@ -49,8 +49,8 @@ GET = """if True:
 
 @pytest.fixture(name="engine")
 def one_engine():
-    """Docker. Its containers end with the test. It replaces the engines of
-    conftest.py, since the results of the examples do not depend on the engine."""
+    """Docker. It replaces the engines of conftest.py, because the results of the
+    examples do not depend on the engine. Removes its containers at the end."""
     engine = Engine(docker("docker"), NO_NETWORK, None, "/usr/bin/dumb-init")
     yield engine
     engine.remove_all()
@@ -83,8 +83,8 @@ def inside(container):
     return psutil.Process(container.pid).children(recursive=True)
 
 
-def collects_orphans(container):
-    """Whether an orphan made by this function exits and leaves no zombie."""
+def reaps_orphans(container):
+    """Whether an orphan that this function makes exits and leaves no zombie."""
     orphan = "0.12345"
     container.exec("sh", "-c", f"sleep {orphan} &")
 
@@ -154,7 +154,7 @@ FEW = ["CHOWN", "KILL", "SETGID", "SETUID"]
 def test_debian_worker_is_not_root_and_finishes_its_job(start, options):
     container = start("debian", init="--verbose", options=options)
     container.wait_for("^working as www-data$")
-    assert collects_orphans(container)
+    assert reaps_orphans(container)
     # A FIFO: the test decides when the file ends. Opening it waits for a reader.
     script = "cd /var/spool/jobs; mkfifo one.job; exec 3>one.job; " \
         "echo open; cat >&3"
@@ -201,7 +201,7 @@ def test_scratch_without_dumb_init_ignores_sigterm(start):
 def test_node_answers_its_open_request_and_closes_the_idle_connection(start):
     container = start("node")
     container.wait_for("^listening$")
-    assert collects_orphans(container)
+    assert reaps_orphans(container)
     with subprocess.Popen(client(container, GET, "second"), text=True,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as get:
         container.wait_for("^/second$")
@@ -213,7 +213,7 @@ def test_node_answers_its_open_request_and_closes_the_idle_connection(start):
 def test_python_finishes_its_job(start):
     container = start("python")
     container.wait_for("^listening$")
-    assert collects_orphans(container)
+    assert reaps_orphans(container)
     run(*client(container, POST, "sort"))
     container.wait_for("^sort: begun$")
     stops(container, "python")
@@ -233,7 +233,7 @@ def start_shell(start, *command, **where):
 
 def test_shell_helpers_clean_up(start):
     container = start_shell(start)
-    assert collects_orphans(container)
+    assert reaps_orphans(container)
     stops(container, "shell")
     assert shell_files(container) == ["load", "memory"]
 
@@ -393,7 +393,7 @@ def test_task_keeps_serving_until_a_second_sigterm(start):
 
 @pytest.fixture(name="compose")
 def compose_project(ready, tmp_path):
-    """docker-compose with the example, without a network; it ends with the test."""
+    """compose(WORD...): runs docker-compose for the example, without a network."""
     services = yaml.safe_load((EXAMPLES / "compose/compose.yaml").read_text())
     override = tmp_path / "override.yaml"
     override.write_text(yaml.safe_dump({"services": {
@@ -403,7 +403,9 @@ def compose_project(ready, tmp_path):
     project = f"test{uuid.uuid4().hex[:12]}"
     environment = os.environ | {
         "DOCKER_HOST": docker("docker")[-1], "DOCKER_BUILDKIT": "0",
-        "COMPOSE_DOCKER_CLI_BUILD": "0"}
+        "COMPOSE_DOCKER_CLI_BUILD": "0",
+        # Version 2 then names containers as version 1 does.
+        "COMPOSE_COMPATIBILITY": "1"}
 
     def compose(*words, **options):
         return run("docker-compose", "--file", ready / "compose/compose.yaml",

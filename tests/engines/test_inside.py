@@ -1,4 +1,4 @@
-"""Processes, files and limits in a container while it runs, and its end."""
+"""Processes, files and limits in a container while it runs, and its exit."""
 
 import json
 import os
@@ -17,17 +17,17 @@ from watch import state, status_field, wait_until
 
 INIT = os.environ["INIT"]
 
-# When it is ready it has all its children.
+# When it prints "ready", it has all its children.
 SERVER = "trap 'echo bye; exit 5' TERM; sleep 1000 & echo ready; " \
     "while :; do wait; done"
 # A helper that needs 2 s to exit. COMMAND does not wait for it.
 CLEANS_UP = """sh -c 'trap "sleep 2; echo clean; exit" TERM; echo ready
 while :; do sleep 0.1; done' & sleep 1000"""
-ORPHANS, CHECKS = 200, 8   # orphans, and programs that leave them
+ORPHANS, CHECKS = 200, 8   # orphans in all, and health checks that leave them
 
 
 def serve(engine, *options, **where):
-    """A container, once it is ready. At SIGTERM it prints "bye" and exits with 5."""
+    """Starts a container. At SIGTERM it prints "bye" and exits with 5."""
     container = engine.start("bash", "-c", SERVER, options=options, **where)
     container.wait_for("^ready$")
     return container
@@ -113,7 +113,7 @@ def test_container_can_be_restarted(engine):
     assert container.status() == 5
 
 
-# Where less is allowed, or there
+# Containers with fewer privileges or files
 
 
 @pytest.mark.parametrize("options", [
@@ -147,8 +147,8 @@ def test_default_seccomp_profile_is_in_force(engine):
 @pytest.mark.parametrize("options", [
     [], ["--cap-drop", "chown"], ["--user", "1000"]], ids=" ".join)
 def test_visible_privileges_of_pid_1_are_those_of_the_container(engine, options):
-    """The privileges of PID 1 and of a process that exec starts are the same:
-    `podman top` and people read them there."""
+    """PID 1 has the same privileges as a process that exec starts: `podman top` and
+    people read the privileges of a container from PID 1."""
     container = serve(engine, *options)
     of_pid_1, of_exec = [container.exec("grep", "-E", "^(Cap|NoNewPrivs|Seccomp)", path
                                         ).stdout for path in ("/proc/1/status",
@@ -165,18 +165,18 @@ def test_orphans_are_reaped_in_the_host_pid_namespace(engine):
         "sh", "-c", "(sleep 0.1 & sleep 1000 &); " + SERVER,
         options=["--pid", "host"], init="-v --grace 1")
     container.wait_for("^ready$")
-    us = psutil.Process(container.pid)
-    assert us.pid != 1
-    # The shell and its sleep; dumb-init adopts the orphan that lives on.
-    wait_until(lambda: names(us.children()) == ["sh", "sleep"], "the other orphan")
-    orphan, = [p for p in us.children() if p.name() == "sleep"]
+    init = psutil.Process(container.pid)
+    assert init.pid != 1
+    # COMMAND, and the orphan that does not exit.
+    wait_until(lambda: names(init.children()) == ["sh", "sleep"], "an orphan's exit")
+    orphan, = [p for p in init.children() if p.name() == "sleep"]
     assert container.stop() < AT_ONCE
     assert container.status() == 5
     wait_until(lambda: state(orphan.pid) == "X", "the orphan's exit")
 
 
 def test_dumb_init_works_below_another_init(engine):
-    """--init where the image has an ENTRYPOINT with one already."""
+    """--init for an image with an init in its ENTRYPOINT."""
     container = engine.start("/usr/bin/dumb-init", "-v", "sh", "-c", SERVER)
     container.wait_for("^ready$")
     names = [" ".join(p.cmdline()) for p in container.processes()]
@@ -191,7 +191,7 @@ def test_stop_works_at_the_limit_of_processes(engine):
         f"for i in $(seq {2 * limit}); do sh -c 'sleep 1000 & exit' & done; "
         "while :; do wait; done", options=["--pids-limit", str(limit)])
     container.wait_for("can't fork")
-    # The script's shell has ended with an error then; or it goes on.
+    # 2: the error has ended the shell. 5: it continued until SIGTERM.
     assert container.stop() < AT_ONCE
     assert container.status() in (2, 5)
 
@@ -216,7 +216,7 @@ def test_pause_is_the_infra_container_of_a_pod(engine):
         infra = psutil.Process(Container(engine, f"{pod}-infra").pid)
         assert infra.cmdline() == ["/usr/bin/dumb-init", "--pause"]
         container.exec("sh", "-c", "sleep 0.1 & sleep 1000 &")
-        # One has exited and was reaped.
+        # The shorter one has exited and was reaped.
         wait_until(lambda: names(infra.children()) == ["sleep"], "the orphans")
         begin = time.monotonic()
         engine("stop", Container(engine, f"{pod}-infra").name)
@@ -229,7 +229,7 @@ def test_pause_is_the_infra_container_of_a_pod(engine):
 
 
 def version_and_commit():
-    """The version that our init prints under its own name."""
+    """The version and the commit that the init prints under its own name."""
     said = subprocess.run([INIT, "--version"], check=True, text=True,
                           capture_output=True).stdout
     return re.fullmatch(r"dumb-init v(\S+)\nsource - git\.(\S+)\n", said).groups()

@@ -66,7 +66,7 @@ def test_stop_signal_is_rewritten(engine):
 
 @pytest.fixture
 def client(engine):
-    """client(): a script's container, and the client that waits for it."""
+    """client(): starts a script. Returns its container and the client that waits."""
     clients = []
 
     def start(script=SCRIPT, **where):
@@ -95,7 +95,7 @@ def ends(popen):
 def test_client_that_gets_sigterm_ends_the_container(engine, client):
     container, started = client()
     # Podman 4.3 forwards signals only some time after the container's first
-    # output; until then it loses them, or exits with 0. Nothing shows the time.
+    # output. Until then it loses them, or exits with 0. Nothing shows the moment.
     if engine.name == "podman":
         time.sleep(1)
     started.terminate()
@@ -113,7 +113,7 @@ def test_container_without_dumb_init_ignores_sigterm(client):
         f"trap 'echo usr1' USR1; trap 'echo last' {LAST}; echo ready; "
         "sleep 1000 & while :; do wait; done",
         image="plain")
-    # From this event on, Podman's client forwards signals.
+    # The first answer shows that Podman's client forwards signals from now on.
     answers = False
     while not answers:
         started.send_signal(signal.SIGUSR1)

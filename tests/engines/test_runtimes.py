@@ -110,7 +110,7 @@ def runtime(request, tmp_path):
 
 
 def test_container_has_the_input_output_and_status_of_command(runtime):
-    # Not up to the end of the input: ctr 1.6 does not forward the end.
+    # Two lines, not all of the input: ctr 1.6 does not forward its end.
     result = runtime.run("sh", "-c", "head -n 2; echo oops >&2; exit 7",
                          input="two\nlines\n")
     assert (result.returncode, result.stdout, result.stderr) == (7, "two\nlines\n",
@@ -142,33 +142,33 @@ def test_signal_of_kill_is_forwarded(runtime, number):
 def test_orphans_of_exec_are_reaped(runtime):
     client = runtime.start("sh", "-c", SCRIPT)
     assert client.stdout.readline() == "ready\n"
-    us = psutil.Process(runtime.pid())
-    assert us.cmdline()[0] == INIT
-    command = set(us.children())
+    init = psutil.Process(runtime.pid())
+    assert init.cmdline()[0] == INIT
+    command = set(init.children())
     # ctr sets no PATH; runc waits for each process that has its output open.
     runtime.exec("/bin/sh", "-c", "for i in $(seq 20); do sleep 1000 & done "
                  ">/dev/null 2>&1")
     # dumb-init adopts the processes that outlive the shell.
-    orphans = set(us.children()) - command
+    orphans = set(init.children()) - command
     assert len(orphans) == 20
     for orphan in orphans:
         orphan.kill()
-    wait_until(lambda: set(us.children()) == command, "the orphans to be reaped")
+    wait_until(lambda: set(init.children()) == command, "the orphans to be reaped")
 
 
 def test_shell_on_a_terminal_has_job_control(runtime):
     terminal = on_terminal(runtime.words("env", "PS1=prompt> ", "TERM=dumb", *BASH,
                                          terminal=True))
     terminal.expect_exact("prompt> ")
-    us = psutil.Process(runtime.pid())
+    init = psutil.Process(runtime.pid())
     terminal.sendline("sleep 1000")
-    wait_until(lambda: in_foreground(us.children(recursive=True), "sleep"),
+    wait_until(lambda: in_foreground(init.children(recursive=True), "sleep"),
                "sleep to start")
     terminal.send("\x1a")
     terminal.expect("Stopped")
     terminal.expect_exact("prompt> ")
     terminal.sendline("fg")
-    wait_until(lambda: in_foreground(us.children(recursive=True), "sleep"),
+    wait_until(lambda: in_foreground(init.children(recursive=True), "sleep"),
                "sleep to start")
     terminal.send("\x03")
     terminal.expect_exact("prompt> ")

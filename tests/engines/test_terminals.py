@@ -70,7 +70,7 @@ def test_window_size_and_its_changes_arrive(engine):
     terminal.expect("ready\r\n")
     for rows, columns in [(33, 99), (44, 111)]:
         terminal.setwinsize(rows, columns)
-        # Docker's client misses a change at its start: repeat it until it is noticed.
+        # Docker's client misses a change while it starts: repeat it until it arrives.
         while terminal.expect_exact([f"{rows} {columns}\r\n", pexpect.TIMEOUT],
                                     timeout=1):
             terminal.kill(signal.SIGWINCH)
@@ -80,7 +80,7 @@ def test_window_size_and_its_changes_arrive(engine):
 def test_detached_container_runs_on_and_can_be_attached_again(shell, engine):
     terminal, container = shell
     assert answer(terminal, "x=kept").strip() == ""
-    # Podman accepts them only if they are typed one by one: one read(2) for each.
+    # Podman accepts these keys only one by one: it must read each by itself.
     terminal.delaybeforesend = 0.2
     for key in DETACH:
         terminal.send(key)

@@ -3,4 +3,4 @@
 
 def pytest_addoption(parser):
     parser.addoption("--init", default="build/dumb-init", metavar="PATH",
-                     help="a dumb-init that was built; relative to the source")
+                     help="the built dumb-init; relative to the source tree")

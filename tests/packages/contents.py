@@ -30,12 +30,12 @@ def made(target, tmp_path_factory):
 
 
 def unpack(tarball, directory):
-    """Not with Python's tarfile, whose default filter depends on the version."""
+    """Runs tar: the default filter of Python's tarfile depends on the version."""
     run("tar", "-xf", tarball, "-C", directory)
 
 
 def completions():
-    """The paths of our shell completions in /usr/share."""
+    """The paths of the shell completions in /usr/share."""
     return {COMPLETIONS[path.name] for path in ROOT.glob("completions/*")}
 
 

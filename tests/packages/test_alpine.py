@@ -28,7 +28,7 @@ def source(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def package(source, tmp_path_factory):
-    """The files of the package, before abuild takes the subpackages from it."""
+    """The files of the package, before abuild moves some to subpackages."""
     directory = tmp_path_factory.mktemp("pkg")
     run("busybox", "ash", "-c", ABUILD, "ash", source, directory, cwd=source)
     return directory

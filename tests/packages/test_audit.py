@@ -6,7 +6,7 @@ import re
 import pytest
 
 TESTS = pathlib.Path(__file__).parents[1]
-# How many promises each section has.
+# The number of promises in each section.
 SECTIONS = {1: 28, 2: 9, 3: 7, 4: 6, 5: 5, 6: 5}
 ROW = re.compile(r"^\| (\d+)\.(\d+) \| ([^|]+) \| ([^|]+) \|$", re.M)
 FILE = re.compile(r"`([\w/]+\.(?:py|c))`: (`test_\w+`(?:, `test_\w+`)*)")

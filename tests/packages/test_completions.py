@@ -144,7 +144,7 @@ SHELLS = {"bash-alone": BashAlone, "bash-completion": BashWithPackage, "zsh": Zs
 
 
 def furnish(home):
-    """Puts the files into a home directory that the shells need."""
+    """Puts the files that the shells need into a home directory."""
     for name, place in PLACES.items():
         (home / "share" / place).parent.mkdir(parents=True)
         shutil.copy(COMPLETIONS / name, home / "share" / place)
@@ -164,7 +164,7 @@ def only(*names):
 
 @pytest.fixture(scope="module")
 def shells(tmp_path_factory):
-    """shells(NAME): the shell, which is started once."""
+    """shells(NAME): the shell of that name. Each is started once."""
     started = {}
 
     def shells(name):
@@ -309,7 +309,7 @@ def test_no_option_is_offered_after_two_dashes(shell, options):
 
 
 def test_word_that_is_no_option_is_not_taken_for_command(shell):
-    # fish would find a--wand with it. (With --wan fish 4 finds --warn-on-reap.)
+    # For a COMMAND fish would offer a--wand. (For --wan, fish 4 offers --warn-on-reap.)
     assert shell.offers("dumb-init --wand") == set()
 
 

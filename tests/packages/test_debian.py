@@ -11,9 +11,9 @@ import pytest
 from contents import ROOT, VERSION, completions, is_static, made, run, unpack
 
 COPY = ROOT / "tests/packages/on-a-copy"
-# While the project has no address. Lintian wants one that accepts mail.
+# The project has no mail address yet. Lintian wants one that accepts mail.
 NO_ADDRESS = "bogus-mail-host,bogus-mail-host-in-debian-changelog"
-# Some of the behaviour tests; if the variable is "", all, which take a minute.
+# Only some of the behaviour tests: all, with AUTOPKGTEST='', take a minute.
 PART = os.environ.get("AUTOPKGTEST", "-k 'command_line or section_3'")
 
 
@@ -153,9 +153,13 @@ IN_CONTAINER = r"""
 set -eu
 export TMPDIR=/mnt DOCKER_HOST=unix:///mnt/no-docker
 export CONTAINERS_CONF=/mnt/containers.conf CONTAINERS_STORAGE_CONF=/mnt/storage.conf
-printf '%s\n' '[engine]' 'runtime = "runc"' 'cgroup_manager = "cgroupfs"' 	'events_logger = "none"' >/mnt/containers.conf
-printf '%s\n' '[storage]' 'driver = "overlay"' 'graphroot = "/mnt/podman"' 	'runroot = "/run/podman"' >/mnt/storage.conf
-mmdebstrap --quiet --variant=apt --dpkgopt='path-exclude=/usr/share/doc/*' 	--dpkgopt='path-exclude=/usr/share/locale/*' 	--include=build-essential,debhelper,musl-tools,libcmocka-dev bookworm - |
+printf '%s\n' '[engine]' 'runtime = "runc"' 'cgroup_manager = "cgroupfs"' \
+	'events_logger = "none"' >/mnt/containers.conf
+printf '%s\n' '[storage]' 'driver = "overlay"' 'graphroot = "/mnt/podman"' \
+	'runroot = "/run/podman"' >/mnt/storage.conf
+mmdebstrap --quiet --variant=apt --dpkgopt='path-exclude=/usr/share/doc/*' \
+	--dpkgopt='path-exclude=/usr/share/locale/*' \
+	--include=build-essential,debhelper,musl-tools,libcmocka-dev bookworm - |
 	podman import - debian:bookworm
 export DOCKER_ARGS="--network none --cgroup-parent /$2
 	--ulimit nofile=1024:1024 --ulimit nproc=4096:4096"

@@ -23,7 +23,7 @@ USAGE = "%s%s '%s' (see --help)"  # in usage_error
 
 
 def source(path):
-    """Without comments, #include lines and the operands of sizeof."""
+    """The text of a file without comments, #include lines and operands of sizeof."""
     return re.sub(rf"({STRING})|/\*.*?\*/|^#.*?$|\bsizeof\(\s*(?:{STRING}\s*)+\)",
                   lambda match: match[1] or "", path.read_text(encoding="utf-8"),
                   flags=re.M | re.S)

@@ -19,11 +19,12 @@ from contents import ROOT, VERSION, unpack
 
 NAME = f"dumb_init-{VERSION}"
 MACHINE = platform.machine()
+CORPUS = ROOT / "tests/campaigns/fuzz/corpus/diagnose"
 OLDEST = (["manylinux1", "manylinux_2_5"] if MACHINE in ("x86_64", "i686") else
           ["manylinux2014", "manylinux_2_17"])
 PLATFORMS = [f"{each}_{MACHINE}" for each in (*OLDEST, "musllinux_1_1")]
 
-# Without flags of the user or of the make that started these tests.
+# Without the flags of the user, and of the make that started these tests.
 ENVIRONMENT = {
     "PATH": os.environ["PATH"],
     "PIP_CONFIG_FILE": os.devnull,
@@ -36,7 +37,8 @@ MISSING = [*filter(lambda tool: not shutil.which(tool),
                    ["make", "musl-gcc", "readelf", "unshare"]),
            *filter(lambda module: not importlib.util.find_spec(module),
                    ["build", "pip", "setuptools", "wheel"])]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"without {MISSING}")
+pytestmark = pytest.mark.skipif(bool(MISSING),
+                                reason=f"NOT TESTED: no {', '.join(MISSING)}")
 
 
 def run(*command, status=0, prefix=(), **variables):
@@ -171,8 +173,8 @@ def test_wheel_lists_the_tags_of_its_name_and_is_not_pure(wheel):
 
 
 def test_every_tag_is_known_to_a_pip(wheel, tmp_path):
-    # There is no pip with a Python for musl here. The installed pip acts like one if
-    # sys.executable is a program that is linked with musl.
+    # There is no Python for musl here. But if sys.executable is a program that is
+    # linked with musl, the installed pip behaves as in a Python for musl.
     musl = tmp_path / "musl"
     (tmp_path / "musl.c").write_text("int main(void) { return 0; }\n")
     run("musl-gcc", "-o", musl, tmp_path / "musl.c")
@@ -215,13 +217,13 @@ def compiler(tmp_path):
 }.items())
 def test_wheel_is_for_the_machine_that_the_compiler_is_for(
         program, expected, compiler, unpacked, tmp_path):
-    cc = compiler((ROOT / "tests/campaigns/fuzz/corpus/diagnose" / program).read_bytes())
+    cc = compiler((CORPUS / program).read_bytes())
     assert tags(built_with(unpacked, tmp_path / "out", CC=cc)) == [
         f"py3-none-{expected}"]
 
 
 def test_wheel_for_an_unknown_machine_is_refused(compiler, unpacked, tmp_path):
-    mips = bytearray((ROOT / "tests/campaigns/fuzz/corpus/diagnose/elf64_aarch64").read_bytes())
+    mips = bytearray((CORPUS / "elf64_aarch64").read_bytes())
     mips[18] = 8
     assert "no name for a wheel" in run(
         sys.executable, "-m", "build", "--wheel", "--no-isolation", unpacked,

@@ -1,5 +1,5 @@
-"""The system calls that dumb-init makes while COMMAND runs and at its exit: the options
-and the COMMAND that lead to them, and the allowed calls. For
+"""The system calls that dumb-init makes while COMMAND runs and at its exit: the allowed
+calls, and options and a COMMAND that make it use them. For
 tests/behaviour/test_cost.py and tests/campaigns/privilege/run."""
 
 import os
@@ -8,19 +8,19 @@ import subprocess
 
 from watch import patience
 
-# By purpose. Calls that depend on the C library are all listed.
+# By purpose. If the call depends on the C library, the calls of all are listed.
 ALLOWED = {
     "to wait for signals and exits": """
         rt_sigtimedwait rt_sigpending waitid wait4""",
     "to forward signals, and to stop with COMMAND": """
         kill rt_sigqueueinfo getpid""",
     "for deadlines": "clock_gettime",
-    "for a stop that a SIGCONT may undo, and for writes that must not sleep": """
+    "for a stop that SIGCONT may cancel, and for writes that must not block": """
         timer_create timer_settime timer_delete rt_sigprocmask rt_sigaction""",
     "to print messages": "poll ppoll write lseek sendto sendmsg",
-    "to read the counts of the cgroup, and names; for the termination log": """
+    "to read the cgroup's counts and names of processes; for the termination log": """
         open openat fcntl fcntl64 read close""",
-    "once COMMAND runs: to give back its stack, to leave room in the queue": """
+    "to free the stack of the start, and to leave room in the signal queue": """
         munmap prlimit64""",
     "for the terminal": "ioctl getpgid getpgrp getsid",
     "for all descendants, when not PID 1": """
@@ -36,7 +36,8 @@ OPTIONS = [
     ["-g", "-t", "0.2", "-e", "137"], ["-k", "0.1", "-d", "INT:50ms"],
     ["-c", "-r", "TSTP:CONT", "--termination-log=/dev/null"],
 ]
-# Orphans, one of which stays for a moment; signals; a kill to be explained.
+# Leaves orphans, one of which stays for a moment; sends signals; is killed, so that
+# dumb-init reports the cause.
 COMMAND = ["sh", "-c", """
     trap : HUP USR1 INT WINCH TERM
     (true &)
@@ -64,4 +65,4 @@ def while_command_runs(init, options, trace, around=()):
     calls = [found[1] for line in lines
              if (found := re.match(rf"{pid} +(\w+)\(", line))]
     return [call for call in calls[calls.index("close_range") + 1:]
-            if call != "futex"]  # which lets COMMAND start
+            if call != "futex"]  # it lets COMMAND start

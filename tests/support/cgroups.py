@@ -18,7 +18,7 @@ FILES = {
 
 
 def parents(controller):
-    """Yields version and parent directory of cgroups in which one might be made."""
+    """Yields the version and the directory of cgroups in which one might be made."""
     for line in pathlib.Path("/proc/self/cgroup").read_text().splitlines():
         _, controllers, ours = line.split(":", 2)
         if controller in controllers.split(","):
@@ -43,7 +43,7 @@ def remove(made):
 
 
 def make_below(version, parent, controller, limit):
-    """May raise OSError."""
+    """Makes a cgroup in parent. May raise OSError."""
     control = parent / "cgroup.subtree_control"
     if version == 2 and controller not in control.read_text().split():
         control.write_text("+" + controller)

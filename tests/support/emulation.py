@@ -1,19 +1,18 @@
-"""Tests that do not apply to an init for another processor, and why; most of them
-because it runs under qemu-user 7.2.
+"""Skips tests that do not apply to an init for another processor, most of them because
+it runs under qemu-user 7.2.
 
-packaging/release-test loads this (pytest -p emulation), with --qemu where that is so.
-The tests below are skipped then; all others run as they are. Debian's programs are
-not tried again.
+packaging/release-test loads this (pytest -p emulation), with --qemu if the init runs
+under qemu. All other tests run unchanged, but not for Debian's programs.
 """
 
 import pytest
 
-# A test, or "test: part" for those of its cases whose name has that part.
+# Tests by reason. "test: part" means the cases of a test with this part in their names.
 LEFT_OUT = {
     "COMMAND's process does not share memory: its status counts as COMMAND's": """
         test_status_of_a_command_that_did_not_run_is_not_mapped
         """,
-    "the kernel runs programs for another processor, and scripts, as it does here": """
+    "the kernel executes programs, so those for this machine's processor run": """
         test_corrupted_real_program_gets_no_hint
         test_truncated_header_gets_no_hint
         test_truncated_real_program_gets_no_hint
@@ -28,17 +27,17 @@ LEFT_OUT = {
         test_signal_of_the_first_millisecond_is_never_lost
         test_verbose_prints_start_signals_and_exits
         """,
-    "ioctl(2) TIOCGSID does not say the session": """
+    "ioctl(2) TIOCGSID does not return the session": """
         test_command_owns_the_terminal_in_session_mode
         test_job_control_of_a_shell_inside_works: session
         test_signal_before_the_hand_off_is_not_lost_in_it
         test_stop_signal_before_the_hand_off_is_not_lost_in_it
         test_hangup_is_not_lost_if_the_terminal_cannot_be_given_up
         """,
-    "prctl(2) knows no child subreaper": """
+    "prctl(2) has no child subreapers": """
         test_failing_prctl_calls_are_warnings
         """,
-    "mask and dispositions are what qemu makes of them": """
+    "qemu changes the signal mask and the dispositions": """
         test_alarm_set_before_the_start_is_forwarded
         test_command_does_not_start_if_a_setting_cannot_be_restored
         test_command_inherits_signal_mask_and_ignored_signals
@@ -59,7 +58,7 @@ LEFT_OUT = {
         test_value_of_a_rewritten_signal_is_kept
         test_every_queued_signal_arrives_though_the_queue_is_full
         """,
-    "qemu keeps SIGILL, SIGBUS, SIGFPE, SIGSEGV, 32 and 33 to itself": """
+    "qemu uses SIGILL, SIGBUS, SIGFPE, SIGSEGV, 32 and 33 itself": """
         test_kill_by_a_forwarded_signal_is_not_explained: -11-11
         test_signals_that_other_inits_keep_are_forwarded
         """,
@@ -69,12 +68,14 @@ LEFT_OUT = {
         test_verbose_explains_pid_0
         test_wait_all_sleeps_while_nothing_happens
         test_command_gets_the_signal_without_memory
+        test_group_of_dumb_init_gets_no_signal_without_memory
+        test_wait_all_waits_without_memory
         """,
 }
-# Whole files: threads, tracers, clones, timers and terminals are qemu's own there, and
-# each wait that fails takes its whole time limit.
+# Whole files: qemu emulates threads, tracers, clones, timers and terminals in another
+# way, and each wait that fails takes its whole time limit.
 FILES_LEFT_OUT = {
-    "the kernel's part in this is played by qemu": """
+    "qemu emulates the kernel in another way": """
         test_section_1_drop_in.py
         test_section_2_early.py
         test_section_3_job_stop.py
@@ -83,9 +84,9 @@ FILES_LEFT_OUT = {
         test_section_5_stderr.py
         """,
 }
-# The numbers are those of this machine; a MIPS has others.
+# These tests use the signal numbers of this machine; MIPS has others.
 LEFT_OUT_ON_MIPS = {
-    "this machine's numbers of signals": """
+    "MIPS has other signal numbers": """
         test_kill_by_a_signal_without_a_key_is_explained_on_a_terminal
         test_malformed_argument_is_a_usage_error_that_names_it
         test_kill_by_a_signal_pending_for_dumb_init_is_not_explained
@@ -96,14 +97,14 @@ LEFT_OUT_ON_MIPS = {
 }
 # An i386 build runs here without qemu.
 LEFT_OUT_ON_I386 = {
-    "strace does not see ptrace(2) of 32-bit code by the name that is injected": """
+    "strace does not inject into ptrace(2) of 32-bit code": """
         test_traced_command_that_is_killed_while_it_is_detached_is_reaped
         """,
-    "strace counts the calls of 32-bit code apart from those of gate.c": """
+    "strace counts the calls of 32-bit code separately from those of gate.c": """
         test_command_does_not_start_if_a_setting_cannot_be_restored
         """,
 }
-# Where a test goes through all signals, these are left out.
+# Left out of the tests that go through all signals.
 TAKEN_BY_QEMU = (4, 7, 8, 11, 32, 33)
 
 

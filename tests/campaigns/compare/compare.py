@@ -1,5 +1,5 @@
-"""A pytest plugin: tests several inits for the claims in tests/campaigns/compare/page.md, and writes
-that page with tables in place of its lists.
+"""A pytest plugin: tests several inits for the claims in page.md, and writes that page
+with tables in place of its lists.
 
     tests/behaviour/run --init NAME=PATH ... -p compare --compare PAGE --log FILE
 """
@@ -113,7 +113,7 @@ def observed(report):
 
 
 def plain(text):
-    """For readers who do not know the tests; the same in each run."""
+    """The text for readers who do not know the tests, without parts that vary."""
     text = re.sub(r"/\S*/pytest/\S*?/([^/\s]*)(?=[:\s”]|$)", r"…/\1", text)
     text = re.sub(r"\((tini|catatonit:)? ?\d+\)", "", text)
     text = text.replace("FATAL tini ", "FATAL tini").replace("ERROR :", "ERROR:")
@@ -127,7 +127,7 @@ def plain(text):
 
 
 class Comparison:
-    """Lives in the process that gets all results."""
+    """Records all results, in the main process of pytest-xdist."""
 
     def __init__(self, config):
         self.config = config
@@ -138,7 +138,7 @@ class Comparison:
     def pytest_runtest_logreport(self, report):
         (test, name, variant), = [value for key, value in report.user_properties
                                   if key == "of"]
-        # The claim is not about the processes that another init leaves.
+        # Other inits may leave processes: that is not a part of the claim.
         if report.when == "teardown" and name != OURS:
             return
         if report.when == "call" or report.outcome != "passed":
@@ -189,7 +189,7 @@ class Comparison:
                  "|---" * len(heads) + "|"]
         for row in group:
             if not any(self.runs[row["test"], name] for name in self.names):
-                continue  # -k deselected it.
+                continue  # -k deselected it
             cells = []
             for name in self.names:
                 cell, note = self.cell(row, name)
@@ -223,7 +223,7 @@ class Comparison:
             return "no mode", None
         seen = collections.Counter(text for _, text in failed).most_common()
         if seen[0][0].startswith("says "):
-            del seen[1:]  # The others are the same message about other words.
+            del seen[1:]  # the others are the same message for other words
         ran = len(failed) + len(passed)
         note = "; ".join(text + (f" ({count} of {ran} runs)" if len(seen) > 1 else "")
                          for text, count in seen)

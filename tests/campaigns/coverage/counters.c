@@ -1,9 +1,9 @@
 /*
- * gcov's counters, for the build that measures coverage: they lie in a file
- * that every process of the program maps and adds to. So nothing is to be
- * written at an end: what was killed, or became another program, has counted,
- * and so has a vfork child, who may have no file open, sit anywhere and be
- * anybody. counters.ld puts them into one piece.
+ * gcov's counters, for the build that measures coverage. They are in a file
+ * that all processes of the program map, so that no process has to write them
+ * when it exits. This counts processes that are killed or execute another
+ * program, too, and the vfork child, whatever its files, directory and user
+ * are. counters.ld puts the counters next to each other.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -12,14 +12,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Where the counters lie, counters.ld. */
+/* The place of the counters, from counters.ld. */
 extern char counters_start[], counters_end[];
 
-/* Whose names are gcc's and ld(1)'s. NOLINTBEGIN */
+/* The names are from gcc and ld(1). NOLINTBEGIN */
 struct gcov_info;
 extern const struct gcov_info *const __start_gcov_info[];
 extern const struct gcov_info *const __stop_gcov_info[];
-/* gcc's own gcov.h is not for other compilers, which analyse this. */
+/* Not from gcov.h, which is not for the other compilers that analyse this. */
 void __gcov_info_to_gcda(const struct gcov_info *info,
 			 void (*filename)(const char *path, void *argument),
 			 void (*dump)(const void *data, unsigned int length,
@@ -51,7 +51,7 @@ static void *allocate(unsigned int length, void *output)
 	return malloc(length);
 }
 
-/* What all have counted, as gcov wants it: a .gcda beside each .gcno. */
+/* Writes the counts as gcov reads them: a .gcda beside each .gcno. */
 static void dump(void)
 {
 	const size_t count =
@@ -73,7 +73,7 @@ __attribute__((constructor)) static void share(void)
 	const size_t size = distance(counters_start, counters_end);
 	const int file = open(COUNTERS, O_RDWR | O_CLOEXEC);
 
-	/* Where a test forbids us that, this process is not counted. */
+	/* If a test makes open fail, this process is not counted. */
 	if (file >= 0) {
 		(void)mmap(counters_start, size, PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_FIXED, file, 0);

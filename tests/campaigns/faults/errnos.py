@@ -1,4 +1,4 @@
-"""The errnos under ERRORS in the manual pages, section 2 of man-pages 6.03."""
+"""The errnos of each system call: ERRORS in its page, section 2 of man-pages 6.03."""
 
 FILES = "EACCES EIO ELOOP ENAMETOOLONG ENOENT ENOMEM ENOTDIR"
 WAIT = "ECHILD EINTR EINVAL EAGAIN ESRCH"
@@ -50,7 +50,7 @@ PAGES = {
                "ENFILE ENOEXEC EPERM ETXTBSY"),
 }
 
-# The errnos of a container's seccomp(2) filter are added to each call.
+# The errnos of a container's seccomp(2) filter, for all calls.
 FILTER = {"EPERM", "ENOSYS"}
 ERRNOS = {call: sorted({*errnos.split()} | FILTER)
           for calls, errnos in PAGES.values() for call in calls}

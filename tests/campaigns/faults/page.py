@@ -10,38 +10,41 @@ from trial import NOTHING, PHASES
 TEXT = """
 ## When a system call fails
 
-`make faults` lists, with strace, the system calls that dumb-init makes with each
-set of options:
+    make faults PAGE=docs/reliability.md
+
+Whichever system call fails, dumb-init does not exit early, hang, exit with another
+status, lose a signal without a warning, leave a zombie, or keep a processor busy.
+There is one exception: if the kernel says that a process is gone (ESRCH, ECHILD),
+dumb-init believes it.
+
+This was tried with {count} faults, in the static musl build on {machine}, and with
+these sets of options:
 
 {sets}
 
-It makes each call fail with each errno that its manual page names, and with EPERM and
-ENOSYS, which a seccomp filter returns: {count} faults, in the static musl build on
-{machine}. *Once*: one call of this kind fails, each in its turn (in *run* the first
-four). *Always*: a call and all later ones of this kind fail.
+strace lists the system calls that dumb-init makes with each set. Then it makes each
+call fail with each errno that the call's manual page names, and with EPERM and
+ENOSYS, which a seccomp filter returns. *Once*: one call of this kind fails, each in
+its turn (in *run* the first four). *Always*: a call and all later ones of this kind
+fail. The time of the fault is one of these:
 
-- *start* is the time before COMMAND, and *child* is the process that becomes COMMAND.
-  COMMAND runs as without the fault, or dumb-init exits with 1 or 126 and a line that
-  says why, and no process is left.
-- *settle* is the time from there to the first wait without a limit, *run* is after
-  that. COMMAND gets the signals; when the call works again, COMMAND gets a later
-  signal and those that have waited; orphans are reaped; dumb-init exits with COMMAND's
-  status.
+- *start* is before COMMAND exists, and *child* is in the process that becomes COMMAND.
+  Either COMMAND runs as without the fault, or dumb-init exits with 1 or 126 and a line
+  that says why, and no process is left.
+- *settle* is from there to the first wait without a limit, and *run* is after that.
+  COMMAND gets the signals; those that the fault has delayed arrive when the call works
+  again. Orphans are reaped, and dumb-init exits with COMMAND's status.
 - *end* is COMMAND's exit while the call always fails. If dumb-init does not notice the
   exit, it exits with COMMAND's status when the call works again.
-
-In no case does dumb-init exit early, hang, exit with another status, lose a signal
-without a warning, leave a zombie, or keep a processor busy. There is one exception:
-dumb-init believes the kernel that a process is gone (ESRCH, ECHILD).
 
 | call | errno | when | options | faults | outcome |
 |---|---|---|---|---|---|
 {rows}
 
-Remaining processes are not terminated if dumb-init is not PID 1, which can use
-`kill(-1)`, and cannot read `/proc`. COMMAND gets the signals that the kernel sends to
-dumb-init for giving up its terminal only in one case: each wait has failed from the
-start, so that no signal is forwarded, and then works.
+If dumb-init cannot read `/proc`, it does not terminate the remaining processes, except
+as PID 1, where it can use `kill(-1)`. When dumb-init gives up its terminal, the kernel
+sends it SIGHUP and SIGCONT. COMMAND gets these only if each wait has failed since the
+start and then works again.
 """
 
 
@@ -62,7 +65,7 @@ def code(name):
 
 
 def listed(sets):
-    """A list of the sets, in lines that do not break within the name of a set."""
+    """The list of the sets, in lines that do not break within the name of a set."""
     line = ", ".join(code(name).replace(" ", "~") for name in sets) + "."
     return textwrap.fill(line, 85, break_on_hyphens=False).replace("~", " ")
 
@@ -75,7 +78,7 @@ def options_of(cases, makers, sets):
     said = [code(name) for name in sets if name in (others if few else names)]
     if not others:
         return "all that make it"
-    return ("all but " if few else "") + ", ".join(said)
+    return ("all except " if few else "") + ", ".join(said)
 
 
 def rows(outcomes, sets):

@@ -16,13 +16,13 @@ from watch import children, wait_until, waits_for_good
 LIMIT = 10  # seconds, for events that come at once unless a test fails
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
-# left: the init waits for processes that outlive COMMAND. killed: SIGKILL ends COMMAND.
+# left: the init waits for processes that outlive COMMAND. killed: COMMAND is killed.
 Options = collections.namedtuple("Options", "words pid1 terminal left killed",
                                  defaults=[False, False, False, False])
 
 
 class Subject:
-    """An init that waits at a gate; once that is open, it starts COMMAND."""
+    """A program that waits at a gate. Once that is open, it becomes the init."""
 
     def __init__(self, options, init, helpers):
         self.options = options
@@ -102,7 +102,7 @@ class Subject:
         return not self.at_end
 
     def lines(self):
-        """How often COMMAND has printed each line."""
+        """The number of times that COMMAND has printed each line."""
         return collections.Counter(
             line.decode() for line in self.text.splitlines(keepends=True)
             if line.endswith(b"\n"))
@@ -129,7 +129,7 @@ class Subject:
         return self.popen.wait()
 
     def is_idle(self):
-        """Whether the init waits without a limit, or has ended."""
+        """Whether the init waits without a limit, or has exited."""
         try:
             return waits_for_good(self.pid)
         except OSError:
@@ -148,7 +148,7 @@ class Subject:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
-                pass  # it has ended; its PID is not used again so soon
+                pass  # it has exited; its PID is not used again so soon
         self.detach()
         self.popen.wait()
         self.popen.stdout.close()

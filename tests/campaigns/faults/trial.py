@@ -21,8 +21,8 @@ STATUS = 7  # COMMAND's exit status
 BUSY = 20   # failed calls in 50 ms; dumb-init retries a failed wait every 20 ms
 
 NOTHING = "no difference"
-REFUSED = "a warning: that signal is refused"
-GONE = "the kernel reports that the target is gone: that signal is lost"
+REFUSED = "a warning: the signal cannot be sent"
+GONE = "the kernel reports that the target is gone: the signal is lost"
 LATE = "signals wait until the call works again"
 LATE_END = "exits once the call works again"
 WARNED = "a warning"
@@ -32,7 +32,7 @@ UNENDED = "a warning: remaining processes are not terminated"
 ALONE = "the kernel reports no child: exits"
 TERMINAL = "COMMAND also gets SIGHUP and SIGCONT of dumb-init's terminal"
 REFUSES = ("kill", "pidfd_send_signal", "rt_sigqueueinfo")
-TWICE = "the signal of a key comes twice"
+TWICE = "COMMAND gets the signal of a key twice"
 
 
 class Bad(Exception):
@@ -54,6 +54,7 @@ class Trial:
         return self.case.when == "always" and self.case.call in calls
 
     def is_lie(self):
+        """Whether the fault says wrongly that the target is gone."""
         return self.case.errno == "ESRCH" and self.case.call in (
             "kill", "pidfd_open", "pidfd_send_signal")
 
@@ -111,6 +112,7 @@ class Trial:
         return subject.popen.poll() is None
 
     def refusal(self):
+        """The outcome if the init exits at the start. It must say why."""
         subject = self.subject
         status = subject.ended()
         lines = subject.said()
@@ -157,8 +159,8 @@ class Trial:
                 failed and time.monotonic() - failed[0] > SOON)
         return hopeless
 
-    def pass_on(self, signum, value=None):
-        """Sends a signal and notes its fate. Returns whether it was forwarded."""
+    def forward(self, signum, value=None):
+        """Sends a signal and records the outcome. Returns whether it was forwarded."""
         self.send(signum, value)
         if self.subject.pause:
             return True
@@ -186,14 +188,14 @@ class Trial:
 
     def events(self):
         """Events that make the init call while COMMAND runs: signals and orphans."""
-        self.pass_on(signal.SIGUSR1)
+        self.forward(signal.SIGUSR1)
         words = self.subject.options.words
         if "-dHUP:0.02" in words:
-            self.pass_on(signal.SIGHUP)
+            self.forward(signal.SIGHUP)
         if "-g" in words:
-            self.pass_on(signal.SIGCONT)
+            self.forward(signal.SIGCONT)
         if "-c" in words:
-            self.pass_on(signal.SIGRTMIN, value=7)
+            self.forward(signal.SIGRTMIN, value=7)
         if "-c" in words and self.subject.terminal:
             self.type_key()
         self.orphan()
@@ -206,8 +208,8 @@ class Trial:
             raise Bad("COMMAND is not in the init's group")
 
     def never_busy(self):
-        """The init must not stay busy. It believes only after a while that a process
-        is gone, so this has a generous limit."""
+        """The init must not stay busy. It tries for a while before it believes that a
+        process is gone, so the limit is long."""
         deadline = time.monotonic() + 3 * LIMIT
         while self.case.when == "always":
             before = self.subject.injected()
@@ -218,13 +220,13 @@ class Trial:
                 raise Bad("busy while the call fails")
 
     def all_is_well(self):
-        """The call that has always failed works again: so must everything else."""
+        """The call that has always failed works again. Then everything must work."""
         subject = self.subject
         for signum in self.late:
             if not subject.heard(str(int(signum))):
                 raise Bad(f"{signum.name} is lost")
         self.no_zombie()
-        self.pass_on(signal.SIGWINCH)
+        self.forward(signal.SIGWINCH)
         self.orphan()
         self.no_zombie()
 
@@ -241,17 +243,17 @@ class Trial:
             time.sleep(0.05 if believed else 0.002)
 
     def end(self):
-        """Asks COMMAND to exit; directly, if the init may not forward the signal."""
+        """Asks COMMAND to exit; directly, if the init does not forward the signal."""
         subject = self.subject
         if subject.options.left:
             self.orphan(signal.SIGURG)
         if subject.pause:
-            self.pass_on(signal.SIGTERM)
+            self.forward(signal.SIGTERM)
         elif subject.options.killed:
             os.kill(self.command, signal.SIGKILL)
         elif self.case.phase == "end":
             subject.send(self.command, signal.SIGTERM)
-        elif not self.pass_on(signal.SIGTERM):
+        elif not self.forward(signal.SIGTERM):
             subject.send(self.command, signal.SIGTERM)
         early = "-W" in subject.options.words and self.end_the_rest()
         status = subject.ended() if early else self.status()
@@ -274,9 +276,9 @@ class Trial:
                 self.notes.add(WARNED)
 
     def end_the_rest(self):
-        """Ends the remaining processes. Returns whether the init had ended before."""
+        """Kills the remaining processes. Returns whether the init exited before."""
         subject = self.subject
-        wait_until(lambda: state(self.command) in "XZ", "COMMAND's end")
+        wait_until(lambda: state(self.command) in "XZ", "COMMAND's exit")
         if subject.ended(0.1) is not None:
             if self.case.errno == "ECHILD":
                 self.notes.add(ALONE)
@@ -288,7 +290,8 @@ class Trial:
         return False
 
     def status(self):
-        """The init's status; if it does not exit before, once the call works again."""
+        """The init's status. If it does not exit while the call fails, the call works
+        again."""
         if self.case.phase != "end":
             return self.subject.ended()
         slow = self.is_always("wait4", "waitid", "kill", "rt_sigtimedwait",

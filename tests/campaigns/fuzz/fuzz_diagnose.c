@@ -1,9 +1,9 @@
 /*
- * libFuzzer: any content of a program's file or of a file in /proc is read
- * without harm, and the line that is found is that of a second, plain
- * implementation. No program is executed and no system call is made, because
- * ten million of them would take too long. The file "/f" contains libFuzzer's
- * bytes, "/r" all of them except the first line; a few others have no content.
+ * libFuzzer: any content of a program's file or of a file in /proc can be read,
+ * and a second, plain implementation finds the same line. No program is
+ * executed and no system call is made, because ten million of them would take
+ * too long. The file "/f" contains libFuzzer's bytes, "/r" all except the first
+ * line; a few others have no content.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -105,11 +105,12 @@ static int fake_statfs(const char *path, struct statfs *system)
 #define close             fake_close
 #define access            fake_access
 #define statfs(path, out) fake_statfs(path, out)
-#define number            number_of /* what proc.c calls a variable */
+#define number            number_of /* proc.c has variables of that name */
 #include "diagnose.c"               /* NOLINT(bugprone-suspicious-include) */
 #include "proc.c"                   /* NOLINT(bugprone-suspicious-include) */
 
-/* A script: its interpreter is cut off where the kernel stops reading. */
+/* Whether this is a script whose interpreter is longer than the kernel reads.
+ */
 static bool is_cut_off(void)
 {
 	size_t end = 2;

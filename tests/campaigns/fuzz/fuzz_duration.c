@@ -1,6 +1,6 @@
 /*
- * libFuzzer: numbers and durations have the value of a second calculation, in
- * nanoseconds of 128 bits, or are refused.
+ * libFuzzer: numbers and durations have the same value as in a second
+ * calculation, with nanoseconds in 128 bits, or both refuse them.
  */
 #include <limits.h>
 

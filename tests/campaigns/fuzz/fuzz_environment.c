@@ -1,10 +1,10 @@
 /*
  * libFuzzer: any environment that the kernel may pass to dumb-init. The input
  * is strings, each terminated by a NUL: the first is dumb-init's name, the
- * second COMMAND's, the others are the environment. The variables that
- * dumb-init reads have the values of a second, plain implementation. COMMAND
- * gets all variables unchanged, except those that spawn.c sets. PATH gives the
- * candidates that its parts make.
+ * second COMMAND's, the others are the environment. A second, plain
+ * implementation reads the same values from the variables. COMMAND gets all
+ * variables unchanged, except those that spawn.c sets. COMMAND is looked for in
+ * each directory of PATH, in order.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -154,7 +154,7 @@ static void add(struct paths *paths, const char *directory, const char *name)
 	paths->length += (size_t)length;
 }
 
-static int collect(const char *path, char **command, int error)
+static int note_tried(const char *path, char **command, int error)
 {
 	(void)command;
 	(void)error;
@@ -162,7 +162,7 @@ static int collect(const char *path, char **command, int error)
 	return ENOENT;
 }
 
-/* As execvp(3) makes them: the parts between the colons, and the name. */
+/* The paths that execvp(3) tries: each part of PATH, and the name. */
 static void expect_candidates(const char *name)
 {
 	const char *path = getenv("PATH");
@@ -182,7 +182,7 @@ static void check_search(char *name)
 
 	tried.length = 0;
 	expected.length = 0;
-	assert(search(collect, argv, 0) == ENOENT);
+	assert(search(note_tried, argv, 0) == ENOENT);
 	if (strchr(name, '/'))
 		add(&expected, "", name);
 	else if (*name)

@@ -1,7 +1,7 @@
 /*
- * libFuzzer: a text is the signal that libc's names and signal(7) give it, or
- * none; and the name of that signal is read as the same signal. Of two texts,
- * the first is rewritten to the second.
+ * libFuzzer: a text is read as the signal that has this name in libc or in
+ * signal(7), or as none, and the name of the result is read as the same signal.
+ * If there are two texts, the signal of the first is rewritten to the second.
  */
 #include <stdbool.h>
 #include <strings.h>

@@ -105,8 +105,8 @@ def is_condition(tokens, at):
     end = operand_end(tokens, at)
     if end is None:
         return False
-    behind = tokens[end].text
-    return behind == "?" or (condition and behind in (")", "&&", "||", ";"))
+    after = tokens[end].text
+    return after == "?" or (condition and after in (")", "&&", "||", ";"))
 
 
 def is_statement(tokens, at):

@@ -1,7 +1,8 @@
 /*
- * Which parts of us run: a byte for each, at its place in the program, in the
- * file of our own path and ".trace", which has to be there. It says so of what
- * is killed, and of the child of vfork(2), too.
+ * Records the blocks of this program that have run. If the file PROGRAM.trace
+ * exists, it has a byte for each address of the program, and that of a block is
+ * set to 1. The file is mapped, so that killed processes and the child of
+ * vfork(2) are recorded, too.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -11,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Whose names are ld(1)'s and gcc's. NOLINTBEGIN */
+/* The names are from ld(1) and gcc. NOLINTBEGIN */
 extern char __executable_start[], etext[];
 
 void __sanitizer_cov_trace_pc(void);
@@ -45,7 +46,7 @@ __attribute__((constructor)) static void open_trace(void)
 		ran = map;
 }
 
-/* gcc calls this where each part begins, -fsanitize-coverage=trace-pc. */
+/* -fsanitize-coverage=trace-pc: gcc calls this at the start of each block. */
 void __sanitizer_cov_trace_pc(void)
 {
 	if (ran != NULL)

@@ -1,9 +1,9 @@
-"""Behaviour tests for tests/campaigns/mutation/run, which loads this: pytest -p turn_red.
+"""A pytest plugin for the behaviour tests in run: pytest -p turn_red --plan FILE.
 
---plan: a file of JSON. If it has "trace", reports the blocks of a traced init that each
-test runs. Otherwise runs the tests in "order" until one is surely red: red with the
-mutant, green with the original in its place, and red again.
-Each line of JSON in the file "report" is written before the next test begins.
+FILE is JSON. If it has "trace", the plugin reports the blocks of a traced init that
+each test runs. Otherwise it runs the tests in "order" until one is surely red: red with
+the mutant, green with the original in its place, and red again. It writes lines of JSON
+to the file "report", each before the next test begins.
 """
 
 import json
@@ -18,7 +18,7 @@ from _pytest.runner import runtestprotocol
 
 import watch
 
-# Shorter than the limits of the tests: a test that hangs does so three times.
+# Shorter than usual, because a test that hangs does so three times.
 watch.TIMEOUT = 4
 LIMIT = 20  # seconds for a test
 
@@ -60,7 +60,7 @@ def pytest_sessionfinish(session, exitstatus):
 
 
 def too_late(_signum, _frame):
-    pytest.fail(f"expected an end within {LIMIT} s, got none")
+    pytest.fail(f"expected the test to end within {LIMIT} s, got no end")
 
 
 def outcome(item, nextitem):

@@ -46,7 +46,7 @@ static void give_up(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 enum {
-	NO_SUCH_CALL = 38, /* ENOSYS; being killed would be worse */
+	NO_SUCH_CALL = 38, /* ENOSYS: the call fails, and kills nothing */
 };
 
 static void give_up(void)
@@ -89,7 +89,7 @@ static void give_up(void)
 		.filter = filter,
 	};
 
-	/* Without it seccomp(2) wants CAP_SYS_ADMIN, which no container has. */
+	/* Otherwise seccomp(2) needs CAP_SYS_ADMIN, which containers lack. */
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	(void)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }

@@ -1,5 +1,5 @@
-"""The place of a storm: an init as PID 1 of a namespace, a COMMAND that takes orders,
-and the conditions that both must fulfil afterwards."""
+"""Shared by the storms: an init as PID 1 of a namespace, a COMMAND that takes orders,
+and checks of both."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-# Also for a program that imports this module first.
+# For soak and steps, which import this module first.
 sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "bench")]
 
 from harness import children, processor_time
@@ -22,7 +22,7 @@ from watch import (maps_other_users, memory, state, status_field, wait_until,
                    waits_for_good)
 
 AS_PID_1 = [str(ROOT / "tools" / "in-pid-namespace")]
-PATIENCE = 60  # seconds, where a busy machine has much to do
+PATIENCE = 60  # seconds, enough for much work on a busy machine
 watch.TIMEOUT = PATIENCE
 # All signals that can be sent to PID 1 from outside, except SIGKILL and SIGSTOP, which
 # end or stop it, and SIGCHLD; and those of them that stop COMMAND in session mode.
@@ -114,7 +114,7 @@ class Init:
         return self.hear()
 
     def report(self):
-        """The counts of turmoil.c."""
+        """The counts of COMMAND, turmoil.c."""
         return json.loads(self.ask("report"))
 
     def end(self, status):
@@ -144,10 +144,10 @@ class Init:
     def expect_alone(self):
         """Waits until COMMAND is the only child: no zombie, and no orphan."""
         wait_until(lambda: len(children(self.pid)) == 1,
-                   "the end of all children but COMMAND")
+                   "the exit of all children except COMMAND")
 
     def close(self):
-        """Kills the init, in each case, so that no process is left."""
+        """Kills the init, if it still runs, so that no process is left."""
         with contextlib.suppress(ProcessLookupError):
             self.popen.kill()
         self.popen.wait()
@@ -199,7 +199,7 @@ def wait_for_report(init, condition, what):
     changing before that."""
     report, since = init.report(), time.monotonic()
     while not condition(report):
-        assert time.monotonic() - since < PATIENCE, f"{what}: {told(report)}"
+        assert time.monotonic() - since < PATIENCE, f"{what}: {summary(report)}"
         time.sleep(0.01)
         before, report = report, init.report()
         if report != before:
@@ -207,7 +207,7 @@ def wait_for_report(init, condition, what):
     return report
 
 
-def told(report):
+def summary(report):
     """The report as a short text."""
     return f"{sum(report['received'][:32]):,} ordinary and {realtime(report):,} " \
         f"real-time signals received, {report['queued']:,} with a value, " \

@@ -1,5 +1,5 @@
-"""A fork bomb in a cgroup that is full of it (tests/support/helpers/bomb.c): SIGTERM reaches
-COMMAND, the deadlines hold, nothing is left, and the status is COMMAND's."""
+"""A fork bomb fills a cgroup (tests/support/helpers/bomb.c): SIGTERM reaches COMMAND,
+the deadlines hold, no process is left, and the status is the right one."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ KINDS = {
 
 
 def refused(cgroup):
-    """How many times fork was refused in the cgroup."""
+    """The number of times that fork was refused in the cgroup."""
     return int((cgroup / "pids.events").read_text().split()[1])
 
 
@@ -43,10 +43,10 @@ def explode(place, cgroup, kind, as_pid_1):
         took = time.monotonic() - begin
         complaints = init.complaints()
     wait_until(lambda: not (cgroup / "cgroup.procs").read_text(),
-               "the end of the remaining processes")
+               "the exit of the remaining processes")
     assert (status, complaints) == (expected, LINE), \
         f"expected status {expected}, got {status}: {complaints}"
-    assert took >= SECONDS, f"expected the end after {SECONDS} s, got {took:.2f} s"
+    assert took >= SECONDS, f"expected an exit after {SECONDS} s, got {took:.2f} s"
     return refused(cgroup) - before
 
 

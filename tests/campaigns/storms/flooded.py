@@ -1,6 +1,6 @@
 """Ordinary signals at full speed from several senders, while thousands of orphans and
 members of COMMAND's group start and exit, and then while COMMANDs do. Afterwards one
-more signal of each kind arrives, the init uses no more resources than before, and
+more signal of each kind arrives, the init uses no more resources than before, and it
 exits with COMMAND's status."""
 
 import contextlib
@@ -38,8 +38,8 @@ def bounded():
 
 
 def flood(place, init, mode, ms):
-    """Returns the number of signals sent. In session mode those that would stop COMMAND
-    are not sent."""
+    """Returns the number of signals sent. In session mode, no signal is sent that would
+    stop COMMAND."""
     signums = set(ORDINARY) - set(JOB_STOP if mode == "session" else ())
     arguments = [("mix", init.pid, ms, place.random.getrandbits(31), set_of(signums))
                  for _ in range(SENDERS)]
@@ -88,7 +88,7 @@ def long_life(place, mode, limit):
 
 
 def short_life(place, mode, limit):
-    """Signals from before the init's start until after its exit. Returns how many."""
+    """Sends signals from before the init's start until after its exit."""
     blocked = place.helper("inherit", BLOCKED, 0)
     with running([place.init, *MODES[mode], *place.helper("turmoil")],
                  before=[*blocked, *limit]) as init:
@@ -108,6 +108,6 @@ def storm(place):
             long_life(place, mode, limit) for mode in MODES)))
         for _ in range(lives):
             short_life(place, place.random.choice(list(MODES)), limit)
-    return {"signals sent": sent, "that reached COMMAND (others were the same as one "
-            "that waited)": received, "orphans": orphans,
-            "COMMANDs that exited meanwhile": lives}
+    return {"signals sent": sent, "that reached COMMAND (the kernel merges pending "
+            "signals of the same number)": received, "orphans": orphans,
+            "COMMANDs that exited during a flood": lives}

@@ -50,6 +50,6 @@ def storm(place):
     compared = f"{late:.2f} µs, and {early:.2f} µs in an init that has just started"
     assert late < BOUND * early, f"processor time for an orphan: {compared}"
     return {"orphans": (1 + rounds + TURNS) * AT_ONCE,
-            "memory that belongs to no file, open files": f"{after['memory']} kB, "
+            "private memory and open files": f"{after['memory']} kB and "
             f"{len(after['files'])}, before and after",
             "processor time for each": compared}

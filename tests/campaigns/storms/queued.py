@@ -7,7 +7,7 @@ never reports that there was no room, so some of its signals are lost; they are 
 import os
 import signal
 
-from arena import (floods, maps_other_users, realtime, running, status_field, told,
+from arena import (floods, maps_other_users, realtime, running, status_field, summary,
                    wait_for_report, wait_until, waits_for_good)
 
 NAME = "queue"
@@ -17,6 +17,7 @@ COUNT = 100_000
 SHARES = {"stopped": 0.4, "reading": 0.4, "slow": 0.2}
 MODES = {"a single child": ["-c"], "a session": []}
 SMALL_LIMIT = 1000
+
 
 def none_waits(pid):
     return int(status_field(pid, "ShdPnd"), 16) == 0
@@ -45,7 +46,7 @@ def expect_all(init, options, sent):
                              f"expected {sent:,} signals, got")
     valued = report["queued"] == sent or "-c" not in options
     assert valued and report["wrong"] == 0 and realtime(report) == sent, \
-        f"expected {sent:,} signals, got: {told(report)}"
+        f"expected {sent:,} signals, got: {summary(report)}"
     return report
 
 
@@ -87,7 +88,7 @@ def in_small_room(place, options, kind):
         sent, refused = flood(place, init, kind, *arguments)
         os.kill(init.command, signal.SIGCONT)
         if kind == "kill":
-            wait_until(lambda: none_waits(init.command), "what waits for COMMAND")
+            wait_until(lambda: none_waits(init.command), "the delivery of all signals")
             return sent, refused, realtime(init.report())
         report = expect_all(init, options, sent)
         init.end(place.random.randrange(1, 128))
@@ -99,15 +100,15 @@ def where_it_is_full(place):
                for kind in ("try", "queue", "kill")}
     sent, refused, _ = map(sum, zip(*results["try"], *results["queue"]))
     killed, _, received = map(sum, zip(*results["kill"]))
-    return {f"queued where {SMALL_LIMIT:,} fill the queue, and received": sent,
-            "refused there": refused,
-            "sent there by kill(2)": killed, "of these received": received}
+    return {f"queued at a limit of {SMALL_LIMIT:,}, and received": sent,
+            "refused at this limit": refused,
+            "sent by kill(2) at this limit": killed, "of these received": received}
 
 
 def storm(place):
     results = [in_mode(place, options) for options in MODES.values()]
     counted = {"signals queued, and received": sum(sent for sent, _ in results),
-               "refused at first": sum(refused for _, refused in results)}
+               "refused at the first try": sum(refused for _, refused in results)}
     if maps_other_users():
         return counted | where_it_is_full(place)
-    return counted | {"where the queue is full": "NOT TESTED: there is no second UID"}
+    return counted | {"at a small limit": "NOT TESTED: there is no second UID"}

@@ -52,4 +52,4 @@ def storm(place):
         killed = kills(cgroup) - before
     finally:
         cgroups.remove(cgroup)
-    return {f"times in {LIMIT >> 20} MiB": rounds, "processes killed": killed}
+    return {f"runs in {LIMIT >> 20} MiB": rounds, "processes killed": killed}

@@ -1,6 +1,6 @@
 """The clock is set, forward and back, while deadlines run: this must not change them.
-It runs in a kernel of its own, user-mode Linux, so that this machine's clock stays as
-it is; the program "steps" runs there."""
+It runs in a kernel of its own, user-mode Linux, so that the clock of this machine does
+not change. The program "steps" runs there."""
 
 import json
 import platform

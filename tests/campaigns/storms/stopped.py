@@ -5,7 +5,7 @@ import os
 import signal
 import time
 
-from arena import (floods, realtime, running, state, told, wait_for_report,
+from arena import (floods, realtime, running, state, summary, wait_for_report,
                    wait_until)
 
 NAME = "stops"
@@ -44,14 +44,14 @@ def life(place):
         report = wait_for_report(init, lambda report: realtime(report) >= sent,
                                  f"of {sent:,} sent")
         assert (report["queued"], report["wrong"]) == (sent, 0), \
-            f"{sent:,} were sent, and {told(report)}"
+            f"expected {sent:,} signals in order, got: {summary(report)}"
         init.expect_alone()
-        # COMMAND ends while the init is stopped.
+        # COMMAND exits while the init is stopped.
         command = init.command
         os.kill(init.pid, signal.SIGSTOP)
         status = place.random.randrange(1, 128)
         init.tell(f"exit {status}")
-        wait_until(lambda: state(command) == "Z", "COMMAND's end")
+        wait_until(lambda: state(command) == "Z", "COMMAND's exit")
         os.kill(init.pid, signal.SIGCONT)
         init.expect_status(status)
     return stops, sent, report["orphans"]
@@ -61,4 +61,4 @@ def storm(place):
     lives = [life(place) for _ in range(place.part(LIVES, 2))]
     stops, sent, orphans = map(sum, zip(*lives))
     return {"stops": stops, "signals queued, and received": sent, "orphans": orphans,
-            "COMMANDs that exited meanwhile": len(lives)}
+            "COMMANDs that exited while the init was stopped": len(lives)}
