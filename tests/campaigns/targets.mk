@@ -137,13 +137,13 @@ privilege:
 
 # musl-gcc sees no headers of the kernel.
 LESS = less-CAPABILITIES less-CALLS
-KERNEL = -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) \
+KERNEL_HEADERS = -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) \
 	-print-multiarch)
 $(BUILD)/less-%: tests/campaigns/privilege/give_up.c $(OBJECTS)
 	$(CC) $(FLAGS) $(CFLAGS) $(NO_PIE) $(SECTIONS) -c -o $@-main.o \
 		-Dsupervise=supervise_with_less src/main.c
 	$(CC) $(FLAGS) $(CFLAGS) $(NO_PIE) $(SECTIONS) -c -o $@.o $< \
-		-Isrc $(KERNEL) -D$*
+		-Isrc $(KERNEL_HEADERS) -D$*
 	$(CC) $(CFLAGS) $(SMALL) $(NO_PIE_LINK) $(LDFLAGS) -o $@ $@-main.o $@.o \
 		$(filter-out %/main.o,$(OBJECTS))
 
