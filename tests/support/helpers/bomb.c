@@ -38,7 +38,7 @@ static int cost_us(void)
 	       SAMPLES;
 }
 
-/* At most one at a time: on a busy machine they would use up all PIDs. */
+/* One at a time: on a busy machine they would use up all PIDs. */
 static void start_one_after_another(int pause_us)
 {
 	for (;;) {
@@ -54,10 +54,17 @@ static void start_one_after_another(int pause_us)
 	}
 }
 
+/* Waits until its predecessor is reaped: otherwise zombies would use up all
+ * PIDs where the init is slow, as in qemu. */
 static void run_away(int life_us)
 {
+	pid_t previous = 0;
+
 	for (;;) {
 		usleep((useconds_t)life_us);
+		if (previous != 0 && kill(previous, 0) == 0)
+			continue;
+		previous = getpid();
 		if (fork() > 0)
 			_exit(0);
 	}
