@@ -13,7 +13,7 @@ LIMIT = 150  # processes
 BOMB = 200
 BOMBS = 6    # runs of each kind, as PID 1 and as an ordinary process
 SECONDS = 0.5
-LINE = "[dumb-init] --kill-after expired: sending SIGKILL to all processes"
+LINE = "[dumb-init] {} expired: sending SIGKILL to all processes"
 ASKED = """trap 'echo asked; exit 7' TERM
 "$@" &
 while :; do wait; done"""
@@ -44,7 +44,7 @@ def explode(place, cgroup, kind, as_pid_1):
         complaints = init.complaints()
     wait_until(lambda: not (cgroup / "cgroup.procs").read_text(),
                "the exit of the remaining processes")
-    assert (status, complaints) == (expected, LINE), \
+    assert (status, complaints) == (expected, LINE.format(kind)), \
         f"expected status {expected}, got {status}: {complaints}"
     assert took >= SECONDS, f"expected an exit after {SECONDS} s, got {took:.2f} s"
     return refused(cgroup) - before
