@@ -66,7 +66,6 @@ static const struct machine {
 	{ 258 /* EM_LOONGARCH */, ELFCLASS64, ELFDATA2LSB, "loongarch64" },
 };
 
-/* Returns false, with errno set, if it cannot be read; EISDIR: a directory. */
 static bool open_program(struct program *program, const char *path)
 {
 	ssize_t length;
@@ -83,6 +82,16 @@ static bool open_program(struct program *program, const char *path)
 	program->length = (size_t)length;
 	program->head[length] = '\0';
 	return true;
+}
+
+/* Not by errno, EISDIR of read(2): our parent may change it (execute.h). */
+static bool is_directory(const char *path)
+{
+	const int file = open(path, O_PATH | O_DIRECTORY);
+
+	if (file >= 0)
+		(void)close(file);
+	return file >= 0;
 }
 
 static bool begins_with(const struct program *program, const char *magic)
@@ -265,12 +274,13 @@ bool diagnose_file(const char *path, int error, char hint[DIAGNOSE_MAX])
 
 		if (diagnose_refusal(path, hint))
 			return true;
-		if (!open_program(&program, path)) {
-			if (errno == EISDIR)
-				format_text(hint, DIAGNOSE_MAX,
-					    "'%s' is a directory", path);
-			break;
+		if (is_directory(path)) {
+			format_text(hint, DIAGNOSE_MAX, "'%s' is a directory",
+				    path);
+			return true;
 		}
+		if (!open_program(&program, path))
+			break;
 		kind = find_needed(&program, path, error, needed, hint);
 		(void)close(program.file);
 		if (kind == NULL)

@@ -16,8 +16,8 @@ import pexpect
 import pytest
 
 import cgroups
-from conftest import (AWAIT_INIT, NAMESPACE, children, patience, state, status_field,
-                      wait_until, waits_for_good)
+from conftest import (AWAIT_INIT, NAMESPACE, children, patience, scaled, state,
+                      status_field, wait_until, waits_for_good)
 
 # None of it depends on the C library.
 pytestmark = pytest.mark.slow
@@ -239,6 +239,18 @@ def test_hint_names_a_directory(run, tmp_path):
     directory = tmp_path / "directory-7"
     directory.mkdir()
     assert_not_run(run, directory, NO_ACCESS, f"'{directory}' is a directory")
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_hint_is_found_while_waits_of_dumb_init_time_out(run, tmp_path):
+    """COMMAND's process, which looks for the hint, has the same errno. strace delays it
+    until a wait of dumb-init has failed."""
+    result = run(tmp_path, before=["strace", "-qq", "-f", "-o", "/dev/null",
+                                   "-e", "trace=close", "-e",
+                                   f"inject=close:delay_enter={int(scaled(50_000))}"])
+    assert result.returncode == 126
+    assert result.stderr.splitlines()[1:] == [
+        f"[dumb-init] hint: '{tmp_path}' is a directory"]
 
 
 @pytest.mark.parametrize("content", ["#!/bin/sh\n", "#!/nonsense\r\n", elf(FOREIGN[0])],
