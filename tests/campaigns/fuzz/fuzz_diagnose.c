@@ -37,8 +37,11 @@ static size_t rest_start(void)
 
 static int fake_open(const char *path, int flags)
 {
-	(void)flags;
 	content_read = 0;
+	if ((flags & O_DIRECTORY) && !fake_is(path, "/d")) {
+		errno = ENOTDIR;
+		return -1;
+	}
 	if (fake_is(path, "/f"))
 		return FILE_WHOLE;
 	if (fake_is(path, "/r"))
