@@ -137,6 +137,13 @@ class Init:
                 "files": sorted(os.listdir(f"/proc/{self.pid}/fd")),
                 "threads": status_field(self.pid, "Threads")}
 
+    def expect_no_growth(self, before):
+        """Since footprint returned before. Memory may shrink: that of the start is
+        freed late on a busy machine."""
+        after = self.footprint()
+        most = max(before["memory"], after["memory"])
+        assert after | {"memory": most} == before, f"expected {before}, got {after}"
+
     def used(self):
         """Processor time of the init, in ns."""
         return processor_time(self.pid)
