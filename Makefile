@@ -130,4 +130,4 @@ help:
 
 .PHONY: install install-links uninstall demo check format clean help
 
-include tests/targets.mk tests/campaigns/targets.mk packaging/targets.mk
+include tests/tests.mk tests/campaigns/campaigns.mk packaging/packaging.mk

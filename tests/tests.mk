@@ -1,6 +1,6 @@
 # make test-unit       the unit tests of each module
 # make test-behaviour  the program from outside; PYTEST_ARGS='-k orphan' chooses
-# make test-packages   packages, completions, static files
+# make test-packages   Debian, rpm, Alpine and release files
 # make test-engines    Docker, Podman, containerd and runc, as root; SUITE=testing: those
 #                      of that Debian; KERNEL=6.12 as well: in qemu, with cgroup v2
 # make test-debians    make demo and make test on bare Debian systems, as root
@@ -69,10 +69,10 @@ $(BUILD)/helpers/%: tests/support/helpers/%.c
 INITS = build=$(BUILD)/dumb-init
 PYTEST_ARGS =
 test-behaviour: helpers $(BUILD)/dumb-init
-	tests/behaviour/run $(INITS:%=--init %) --helpers $(BUILD)/helpers \
+	tests/behaviour/run $(INITS:%=--init=%) --helpers=$(BUILD)/helpers \
 		$(PYTEST_ARGS)
 
-# What packaging/targets.mk makes. The quick ones are part of make test.
+# What packaging/packaging.mk makes. The quick ones are part of make test.
 PACKAGE_TESTS = tests/packages/run --init=$(BUILD)/musl/dumb-init $(PYTEST_ARGS)
 QUICK_TESTS = $(patsubst %,tests/packages/test_%.py,\
 	version readme audit messages dist completions python)

@@ -8,7 +8,7 @@
 # make privilege  the privileges that dumb-init holds
 # make analysis   static analysis, and valgrind
 # make mutation   whether a test notices each changed token; MUTATION_SAMPLE=40
-#                 PAGE=docs/reliability.md writes the results of the last seven there
+# PAGE=docs/reliability.md: fuzz and those after it write their results there
 
 # PAGE only from the command line: $(call WRITE,SECTION,FILE) replaces its section.
 PAGE_ASKED_FOR = $(if $(filter command,$(origin PAGE)),$(PAGE))
