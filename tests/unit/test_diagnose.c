@@ -656,6 +656,7 @@ static void test_elf_file_is_never_a_script(void **state)
 		assert_int_equal(diagnose_may_be_script(path), rows[i].may);
 	}
 	assert_true(diagnose_may_be_script("/missing/program"));
+	assert_true(diagnose_may_be_script("/")); /* read(2): EISDIR */
 }
 
 static void test_missing_name_lists_the_searched_directories(void **state)
