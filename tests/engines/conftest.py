@@ -24,6 +24,9 @@ import pytest
 
 from watch import patience, wait_until
 
+# The machine need not have the other runtimes; each root file system of a suite does.
+collect_ignore = [] if "IN_SUITE" in os.environ else ["test_others.py"]
+
 ENGINES = pathlib.Path(os.environ["ENGINES"])
 CGROUP = os.environ["ENGINES_CGROUP"]
 PATIENCE = 10  # seconds from SIGTERM to SIGKILL in `docker stop`, `podman stop`
@@ -203,8 +206,9 @@ class Container:
         """Waits until the container exits. Returns its status."""
         self.engine("wait", self.name)
         found = self.state
-        # `podman wait` prints 0 for a container that never started.
-        assert found["Status"] == "exited" and found["Pid"] == 0
+        # `podman wait` prints 0 for a container that never started. Podman 5 says
+        # "stopped" before it has cleaned up.
+        assert found["Status"] in ("exited", "stopped") and found["Pid"] == 0
         assert not found["StartedAt"].startswith("0001-")
         return found["ExitCode"]
 
