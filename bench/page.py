@@ -10,7 +10,7 @@ import subprocess
 import textwrap
 
 import memory
-from harness import ENVIRONMENT, HERE, ROOT, build_of
+from harness import ENVIRONMENT, HERE, build_of
 from results import (compare, markdown, short, write_result, write_summary,
                      write_table)
 
@@ -53,9 +53,10 @@ def builds_text(inits):
     """The table of the builds, and the effect of the build on the comparison."""
     builds = [build_of(init) for init in inits]
     builds[0] = ("static", "musl")  # by `make bench`; it has no message of musl
-    rows = [[init.title, f"`{init.path.removeprefix(f'{ROOT}/')}`", *build,
+    files = ["of this repository", *(f"`{init.path}`" for init in inits[1:])]
+    rows = [[init.title, file, *build,
              f"`{' '.join(init.options)}`" if init.options else "–"]
-            for init, build in zip(inits, builds)]
+            for init, file, build in zip(inits, files, builds)]
     larger = [init.title for init, build in zip(inits, builds)
               if build[0] == "dynamic" or build[1] == "glibc"]
     table = markdown(["init", "file", "linked", "C library", "options"], rows, "lllll")
