@@ -114,7 +114,7 @@ test-debians:
 # is an archive of Debian, by default that of the machine. PAGE=docs/reliability.md
 # writes the results there.
 KERNELS = 4.19 5.10 6.1 6.12 newest 6.12-aarch64
-KERNEL_NEEDS = $(COMPILERS) cpio util-linux qemu-system-x86
+KERNEL_NEEDS = $(COMPILERS) cpio util-linux qemu-system-x86 xz-utils
 AARCH64 = $(filter %-aarch64,$(KERNELS))
 AARCH64_NEEDS = qemu-system-arm gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3
 IN_KERNELS = $(MAKE) -s BUILD=$(BUILD)/kernels/$(1) CC=$(2) LDFLAGS= \
