@@ -72,7 +72,7 @@ test-behaviour: helpers $(BUILD)/dumb-init
 	tests/behaviour/run $(INITS:%=--init=%) --helpers=$(BUILD)/helpers \
 		$(PYTEST_ARGS)
 
-# What packaging/packaging.mk makes. The quick ones are part of make test.
+# Of the files that packaging/packaging.mk makes. The quick ones are in make test.
 PACKAGE_TESTS = tests/packages/run --init=$(BUILD)/musl/dumb-init $(PYTEST_ARGS)
 QUICK_TESTS = $(patsubst %,tests/packages/test_%.py,\
 	version readme audit messages dist completions python)
