@@ -133,6 +133,7 @@ static int search_path(attempt *try, char **command, int error)
 			break;
 		case ENOENT:
 		case ENOTDIR:
+		case ENAMETOOLONG:
 		case ENODEV: /* these three: a network file system is gone */
 		case ESTALE:
 		case ETIMEDOUT:
@@ -161,7 +162,8 @@ int execute(char **command)
 
 int execute_explain(char **command, int error)
 {
-	const bool missing = error == ENOENT || error == ENOTDIR;
+	const bool missing =
+		error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG;
 	char hint[DIAGNOSE_MAX];
 
 	log_reason(LOG_ERROR, "cannot execute '%s': %s", command[0],
