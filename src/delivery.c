@@ -8,7 +8,7 @@
 
 enum {
 	PAUSE_MS = 20, /* after a wait that has failed */
-	ALARM_NS = 100 * NUMBERS_MS,
+	ALARM_NS = 20 * NUMBERS_MS,
 };
 
 bool delivery_block_all(struct inherited *inherited)
@@ -114,22 +114,38 @@ static void do_nothing(int signum)
 	(void)signum;
 }
 
-bool delivery_start_alarm(struct delivery_alarm *alarm)
+/*
+ * Only libc knows how a handler returns (SA_RESTORER). But when musl installs
+ * one, it unblocks signals 33 and 34. So it installs none, and we put ours into
+ * its action.
+ */
+static bool set_handler(void)
 {
-	const struct sigaction action = { .sa_handler = do_nothing };
+	const struct sigaction standard = { .sa_handler = SIG_DFL };
+	struct kernel_sigaction action;
 
-	if (kernel_create_timer(SIGCHLD, &alarm->timer) < 0)
+	(void)sigaction(SIGCHLD, &standard, NULL);
+	if (kernel_set_action(SIGCHLD, NULL, &action) < 0)
 		return false;
-	(void)sigaction(SIGCHLD, &action, &alarm->sigchld);
+	action.words[KERNEL_HANDLER] = (unsigned long)do_nothing;
+	return kernel_set_action(SIGCHLD, &action, NULL) == 0;
+}
+
+bool delivery_start_alarm(int *timer)
+{
+	if (!set_handler() || kernel_create_timer(SIGCHLD, timer) < 0)
+		return false;
 	delivery_block_only(~SIGNALS_BIT(SIGCHLD));
-	kernel_set_timer(alarm->timer, ALARM_NS, ALARM_NS);
+	kernel_set_timer(*timer, ALARM_NS, ALARM_NS);
 	return true;
 }
 
-void delivery_stop_alarm(const struct delivery_alarm *alarm)
+void delivery_stop_alarm(int timer)
 {
-	kernel_delete_timer(alarm->timer);
+	const struct kernel_sigaction standard = { { 0 } };
+
+	kernel_delete_timer(timer);
 	delivery_block_only(SIGNALS_ALL);
-	(void)sigaction(SIGCHLD, &alarm->sigchld, NULL);
+	(void)kernel_set_action(SIGCHLD, &standard, NULL);
 	(void)kill(getpid(), SIGCHLD);
 }

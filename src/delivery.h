@@ -71,24 +71,18 @@ void delivery_let_act(signals_set set);
 bool delivery_stop_unless_continued(int signum, int64_t delay_ns,
 				    siginfo_t *resumed);
 
-/* The action of SIGCHLD before delivery_start_alarm, and the timer. */
-struct delivery_alarm {
-	struct sigaction sigchld;
-	int timer;
-};
-
 /*
- * From now on a system call that sleeps is interrupted (EINTR), within 200 ms:
- * a tick of the timer, which has 100 ms, may come just before the call sleeps.
- * Returns false where the kernel has no timers.
+ * From now on a system call that sleeps is interrupted (EINTR), within 40 ms:
+ * a tick of the timer, which has 20 ms, may come just before the call sleeps.
+ * Returns false where the kernel has no timers. timer is for the next function.
  *
  * The timer sends SIGCHLD, the one signal that is not forwarded. A child's
  * SIGCHLD is lost meanwhile: delivery_stop_alarm makes up for it.
  */
-bool delivery_start_alarm(struct delivery_alarm *alarm);
+bool delivery_start_alarm(int *timer);
 
 /* Ends that, and leaves a SIGCHLD pending, so that all children are looked at.
  */
-void delivery_stop_alarm(const struct delivery_alarm *alarm);
+void delivery_stop_alarm(int timer);
 
 #endif

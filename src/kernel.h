@@ -25,10 +25,17 @@ struct kernel_sigaction {
 	unsigned long words[8];
 };
 
+/* The word of the handler. */
+#ifdef __mips__
+enum { KERNEL_HANDLER = 1 };
+#else
+enum { KERNEL_HANDLER = 0 };
+#endif
+
 /* rt_sigprocmask(2) with SIG_SETMASK. old may be NULL. */
 int kernel_set_mask(const signals_set *mask, signals_set *old);
 
-/* rt_sigaction(2), without a handler of ours. old may be NULL. */
+/* rt_sigaction(2). Both may be NULL. A handler needs the flags of libc's. */
 int kernel_set_action(int signum, const struct kernel_sigaction *action,
 		      struct kernel_sigaction *old);
 

@@ -113,57 +113,69 @@ static bool write_line(int file, const char *line, size_t length)
 /*
  * Opens the pipe, FIFO or terminal on stderr again, without blocking. To set
  * O_NONBLOCK on the open file description that we inherited would change it for
- * all processes that share it. Returns false if stderr cannot be opened: it
- * belongs to another user, has no reader, or is a socket; or /proc is missing.
+ * all processes that share it. Fails if stderr cannot be opened: it belongs to
+ * another user, has no reader, or is a socket; or /proc is missing.
  */
-static bool write_reopened(const char *line, size_t length)
+static int reopen_stderr(void)
 {
-	const int file =
-		open("/proc/self/fd/2",
-		     O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-
-	if (file < 0)
-		return false;
-	(void)write_line(file, line, length);
-	(void)close(file);
-	return true;
+	return open("/proc/self/fd/2",
+		    O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 }
 
 /*
- * The last way. POLLOUT does not promise that a write returns: on a terminal it
- * means room for one byte, and a pipe may be full again by then. So a timer
- * interrupts the write.
+ * Writes the line unless that could sleep. Returns false if it is not written
+ * because there is no room (EAGAIN) or no way to write that does not sleep.
  */
-static void write_interrupted(const char *line, size_t length)
+static bool write_at_once(const char *line, size_t length)
 {
-	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
-	struct delivery_alarm alarm;
+	const int flags = kernel_file_flags(STDERR_FILENO);
+	int file = STDERR_FILENO;
+	bool done;
 
-	if (poll(&err, 1, 0) <= 0 || !delivery_start_alarm(&alarm))
-		return;
-	(void)write_line(STDERR_FILENO, line, length);
-	delivery_stop_alarm(&alarm);
+	/* Closed, or open for reading only. */
+	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
+		return true;
+	/* A write to a file that can seek does not block; /dev/null can. */
+	if (!(flags & O_NONBLOCK) && lseek(STDERR_FILENO, 0, SEEK_CUR) < 0)
+		file = reopen_stderr();
+	if (file < 0)
+		return send(STDERR_FILENO, line, length,
+			    MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+		       (errno != EAGAIN && errno != ENOTSOCK);
+	done = write_line(file, line, length) || errno != EAGAIN;
+	if (file != STDERR_FILENO)
+		(void)close(file);
+	return done;
+}
+
+/* A timer interrupts the write, as POLLOUT does not promise that it returns. */
+static bool write_in_time(const char *line, size_t length)
+{
+	int alarm;
+	bool written;
+
+	if (!delivery_start_alarm(&alarm))
+		return false;
+	written = write_line(STDERR_FILENO, line, length);
+	delivery_stop_alarm(alarm);
+	return written;
 }
 
 /*
  * write(2) sleeps while a pipe is full or a terminal is held by ^S: a reader
- * that has stopped reading would stop PID 1. So a line without room is dropped.
+ * that has stopped reading would stop PID 1. So a line without room is dropped,
+ * but not at once: a terminal has no room, either, while another process writes
+ * to it. After a line that got no room the next ones do not wait.
  */
-static void write_to_stderr(const char *line, size_t length)
+static void print(enum log_level level, const char *line, size_t length)
 {
-	const int flags = kernel_file_flags(STDERR_FILENO);
+	static bool patient = true;
+	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
+	const int wait_ms = level == LOG_ERROR ? ERROR_PATIENCE_MS : 0;
 
-	/* Closed, or open for reading only. */
-	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
-		return;
-	/* A write to a file that can seek does not block; /dev/null can. */
-	if ((flags & O_NONBLOCK) || lseek(STDERR_FILENO, 0, SEEK_CUR) >= 0)
-		(void)write_line(STDERR_FILENO, line, length);
-	else if (!write_reopened(line, length) &&
-		 send(STDERR_FILENO, line, length,
-		      MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-		 errno == ENOTSOCK)
-		write_interrupted(line, length);
+	patient = write_at_once(line, length) ||
+		  ((poll(&err, 1, wait_ms) > 0 || patient) &&
+		   write_in_time(line, length));
 }
 
 /* Appends: COMMAND may have left its own message there. */
@@ -193,14 +205,10 @@ static char line[LOG_LINE_MAX];
 __attribute__((format(printf, 2, 0))) static size_t
 print_list(enum log_level level, const char *format, va_list list)
 {
-	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
 	const size_t length = log_format(line, format, list);
 
-	if (!log_prints(level))
-		return length;
-	if (level == LOG_ERROR)
-		(void)poll(&err, 1, ERROR_PATIENCE_MS);
-	write_to_stderr(line, length);
+	if (log_prints(level))
+		print(level, line, length);
 	return length;
 }
 

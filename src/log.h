@@ -1,9 +1,9 @@
 /*
  * Messages on stderr: one line in one write(2), after "[dumb-init] ".
  *
- * A line never blocks us, whatever stderr is: it is dropped if there is no room
- * for it. Only a LOG_ERROR line waits for room, a second at most. The signal
- * that a failing write(2) raises is discarded, for which signals must be
+ * A line without room on stderr is dropped. The first one of several waits for
+ * room before that, 40 ms at most; a LOG_ERROR line waits a second at most. The
+ * signal that a failing write(2) raises is discarded, for which signals must be
  * blocked.
  */
 #ifndef LOG_H

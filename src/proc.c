@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,6 +39,9 @@ static bool take_rest(const char *line, const char *key,
 	format_text(rest, PROC_LINE_MAX, "%s", found);
 	return true;
 }
+
+/* As in getdents64(2). glibc on 32 bits needs _FILE_OFFSET_BITS=64 for it. */
+_Static_assert(offsetof(struct dirent, d_reclen) == 16, "struct dirent");
 
 bool proc_each_number(const char *path,
 		      void (*visit)(int number, int directory, void *argument),

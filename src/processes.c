@@ -76,7 +76,7 @@ static void add_to_visit(struct walk *walk, pid_t pid)
 }
 
 /* Removes a PID from to_visit and returns it; 0 if the set is empty. */
-static pid_t take_to_visit(const struct walk *walk)
+static pid_t take_to_visit(struct walk *walk)
 {
 	for (int word = walk->first; word <= walk->last; word++) {
 		pid_t pid = word * WORD_BITS;
@@ -86,6 +86,7 @@ static pid_t take_to_visit(const struct walk *walk)
 		while (!contains(walk->to_visit, pid))
 			pid++;
 		walk->to_visit->words[word] &= ~bit_of(pid);
+		walk->first = word;
 		return pid;
 	}
 	return 0;
@@ -278,9 +279,10 @@ static bool is_ours(struct walk *walk, pid_t pid)
 }
 
 /*
- * Signals the process, then lists its children: earlier ones are found (if the
- * process dies, they become our children); later ones, which it starts to clean
- * up, are left alone.
+ * Lists the children of the process, then signals it, then lists them again:
+ * those that it started meanwhile are found. Later ones, which it starts to
+ * clean up, are left alone. If the signal kills it, its children get another
+ * parent, which may be below us and already visited (PR_SET_CHILD_SUBREAPER).
  */
 static void visit(struct walk *walk, pid_t pid)
 {
@@ -294,6 +296,7 @@ static void visit(struct walk *walk, pid_t pid)
 		return;
 	if (is_ours(walk, pid)) {
 		add(walk->visited, pid);
+		list_children(walk, pid);
 		if (!is_spared(walk, pid))
 			signal_process(walk, process, pid, walk->signum);
 		list_children(walk, pid);

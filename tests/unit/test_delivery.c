@@ -106,7 +106,7 @@ static void test_pending_signals_are_discarded(void **state)
 static void test_alarm_interrupts_a_call_that_sleeps(void **state)
 {
 	const char filling[4096] = { 0 };
-	struct delivery_alarm alarm;
+	int alarm;
 	struct inherited inherited;
 	struct sigaction action;
 	siginfo_t info;
@@ -122,7 +122,7 @@ static void test_alarm_interrupts_a_call_that_sleeps(void **state)
 		assert_true(delivery_start_alarm(&alarm));
 		assert_int_equal(write(ends[1], filling, 1), -1);
 		assert_int_equal(errno, EINTR);
-		delivery_stop_alarm(&alarm);
+		delivery_stop_alarm(alarm);
 		/* Restored; the pending SIGCHLD causes a check of children. */
 		assert_int_equal(sigaction(SIGCHLD, NULL, &action), 0);
 		assert_ptr_equal(action.sa_handler, SIG_DFL);
