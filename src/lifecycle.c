@@ -51,7 +51,7 @@ static bool is_job_stop(int signum)
 }
 
 /* The signal to send for one that arrived; 0: drop it. */
-static int rewrite(const struct options *options, int signum, bool caught)
+static int rewrite(const struct options *options, int signum, bool unchanged)
 {
 	int to = options->rewrites.to[signum];
 
@@ -64,7 +64,7 @@ static int rewrite(const struct options *options, int signum, bool caught)
 	 * processes is in the same session. The kernel does not let these
 	 * signals stop it (setpgid(2)), but SIGSTOP does.
 	 */
-	if (options->mode == MODE_SESSION && is_job_stop(signum) && !caught)
+	if (options->mode == MODE_SESSION && is_job_stop(signum) && !unchanged)
 		return SIGSTOP;
 	return signum;
 }
@@ -139,14 +139,14 @@ static bool is_stop_request(const struct lifecycle *lifecycle, int signum,
 	       (is_in(STOP_REQUESTS, signum) || is_in(STOP_REQUESTS, to));
 }
 
-/* Keeps whether COMMAND is stopped by the signals that it was sent. */
+/* Keeps whether a signal that it was sent has stopped COMMAND. */
 static void note_sent(struct lifecycle *lifecycle, int signum, bool caught,
 		      bool wake)
 {
 	const signals_set stops = SIGNALS_JOB_STOP | SIGNALS_BIT(SIGSTOP);
 
 	if (signum == SIGCONT || wake)
-		lifecycle->stopped = false;
+		lifecycle->stopped = lifecycle->group_stopped = false;
 	else if (is_in(stops, signum) && !caught)
 		lifecycle->stopped = true;
 }
@@ -161,9 +161,22 @@ static void stop_with_command(struct lifecycle *lifecycle,
 {
 	lifecycle->had_terminal = owner == TERMINAL_COMMANDS;
 	if (lifecycle->is_pid_1)
-		return; /* the kernel would not stop us */
+		return;             /* the kernel would not stop us */
+	lifecycle->stopped = false; /* SIGCONT for us continues both */
 	actions->take_terminal = lifecycle->had_terminal;
 	actions->suspend = signum;
+}
+
+static enum target target_of(const struct lifecycle *lifecycle, int signum)
+{
+	const enum target target = lifecycle->options->target;
+
+	if (lifecycle->phase != PHASE_RUNNING)
+		return TARGET_ALL;
+	if (signum == SIGCONT && target == TARGET_COMMAND &&
+	    lifecycle->group_stopped)
+		return TARGET_GROUP;
+	return target;
 }
 
 static struct actions forward_signal(struct lifecycle *lifecycle,
@@ -172,7 +185,10 @@ static struct actions forward_signal(struct lifecycle *lifecycle,
 {
 	const struct options *options = lifecycle->options;
 	const bool running = lifecycle->phase == PHASE_RUNNING;
-	const int to = rewrite(options, signum, event->caught);
+	/* A daemon, which outlives COMMAND, may handle a job stop signal. */
+	const bool unchanged =
+		event->caught || (!running && lifecycle->is_pid_1);
+	const int to = rewrite(options, signum, unchanged);
 	struct actions actions = {
 		.outcome = to == 0 ? OUTCOME_DROPPED : OUTCOME_FORWARDED,
 		.give_terminal = running && signum == SIGCONT &&
@@ -181,11 +197,10 @@ static struct actions forward_signal(struct lifecycle *lifecycle,
 		 * take the terminal; but COMMAND gets back what it had. */
 		.stdin_only = !lifecycle->had_terminal,
 		.signum = to,
-		.target = running ? options->target : TARGET_ALL,
-		/* No shell continues the COMMAND of PID 1. With -k SIG only SIG
-		 * is a stop request, but COMMAND must get the usual ones. */
-		.wake = running && lifecycle->is_pid_1 && lifecycle->stopped &&
-			to != 0 &&
+		.target = target_of(lifecycle, to),
+		/* No shell continues COMMAND. With -k SIG only SIG is a stop
+		 * request, but COMMAND must get the usual ones. */
+		.wake = lifecycle->stopped && to != 0 &&
 			(is_stop_request(lifecycle, signum, to) ||
 			 is_in(STOP_REQUESTS, to)),
 	};
@@ -262,8 +277,8 @@ static struct actions signal_arrived(struct lifecycle *lifecycle,
 /*
  * In group mode COMMAND stops without us, and the shell that we are a job of
  * does not see it. So we stop as well, if COMMAND wanted the terminal or has
- * it. But if our own group is in the foreground (after fg), COMMAND only lacks
- * the terminal: it gets that and continues.
+ * it, or got the signal of ^Z. But if COMMAND wanted the terminal and our own
+ * group has it (after fg), COMMAND gets it and continues.
  */
 static struct actions command_stopped(struct lifecycle *lifecycle,
 				      const struct event *event)
@@ -273,14 +288,17 @@ static struct actions command_stopped(struct lifecycle *lifecycle,
 		event->signum == SIGTTIN || event->signum == SIGTTOU;
 	struct actions actions = nothing;
 
-	if (job_stop && event->owner == TERMINAL_OURS) {
+	if (wants_terminal && event->owner == TERMINAL_OURS) {
+		lifecycle->stopped = lifecycle->group_stopped = false;
 		lifecycle->had_terminal = true;
 		return (struct actions){ .give_terminal = true,
 					 .signum = SIGCONT,
 					 .target = TARGET_GROUP };
 	}
+	lifecycle->group_stopped |= !lifecycle->stopped;
+	lifecycle->stopped = true;
 	if (event->owner == TERMINAL_COMMANDS ||
-	    (job_stop && event->owner == TERMINAL_OTHER)) {
+	    (job_stop && event->owner != TERMINAL_NONE)) {
 		stop_with_command(lifecycle, &actions,
 				  job_stop ? event->signum : SIGTSTP,
 				  event->owner);

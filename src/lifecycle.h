@@ -31,8 +31,9 @@ struct lifecycle {
 	int64_t delay_ends_at; /* NEVER: no delayed signal waits */
 	bool stop_requested;   /* the first stop request has arrived */
 	bool killed;           /* SIGKILL was sent to all processes */
-	bool stopped; /* COMMAND was sent a stop signal, and no SIGCONT since */
-	bool had_terminal; /* COMMAND, when it last stopped */
+	bool stopped; /* COMMAND is, and we are not: a stop request wakes it */
+	bool group_stopped; /* COMMAND's, by the terminal or another process */
+	bool had_terminal;  /* COMMAND, when it last stopped */
 	int64_t kill_at;
 	bool kill_by_grace; /* kill_at comes from --grace, not --kill-after */
 	int64_t give_up_at;
@@ -89,7 +90,7 @@ struct actions {
 
 /*
  * The state when COMMAND has been started. If we are PID 1 the caller sets
- * is_pid_1 before the first event.
+ * is_pid_1 before the first event. It sets stopped if suspend had no effect.
  */
 struct lifecycle lifecycle_start(const struct options *options);
 

@@ -84,18 +84,23 @@ static void update_variables(struct start *start)
  * and setpgid(2) fail only where seccomp(2) forbids them; supervise.c copes
  * with a missing group.
  */
-static void enter_group(const struct start *start)
+static void enter_group(const struct options *options)
 {
-	if (start->options->mode == MODE_SESSION) {
+	if (options->mode == MODE_SESSION)
 		(void)setsid();
-		if (start->stdin_is_terminal)
-			terminal_acquire();
-	} else if (start->options->mode == MODE_GROUP) {
+	else if (options->mode == MODE_GROUP)
 		(void)setpgid(0, 0);
-		/* Without a terminal that saves two calls. */
-		if (tcgetpgrp(STDIN_FILENO) >= 0)
-			terminal_switch_stdin(getpgid(getppid()), getpid());
-	}
+}
+
+static void take_terminal(const struct start *start)
+{
+	const enum mode mode = start->options->mode;
+
+	if (mode == MODE_SESSION && start->stdin_is_terminal)
+		terminal_acquire();
+	/* Without a terminal the first call saves two. */
+	if (mode == MODE_GROUP && tcgetpgrp(STDIN_FILENO) >= 0)
+		terminal_switch_stdin(getpgid(getppid()), getpid());
 }
 
 /*
@@ -117,7 +122,8 @@ static void await_release(struct start *start)
 /*
  * Runs in the process that becomes COMMAND, with all signals blocked. A signal
  * to our whole group, before this process has left it, is pending in both: this
- * process discards its copy, and the parent forwards the other after exec.
+ * process discards its copy, and the parent forwards the other after exec. In
+ * single-child mode this process stays in the group.
  */
 static int become_command(void *argument)
 {
@@ -127,9 +133,13 @@ static int become_command(void *argument)
 	int error, status;
 
 	kernel_clear_at_exec(&start->starting);
-	enter_group(start);
-	await_release(start);
+	enter_group(start->options);
 	start->missed |= delivery_discard();
+	/* After that, so that no key of the terminal is discarded. */
+	take_terminal(start);
+	await_release(start);
+	if (start->options->mode == MODE_SINGLE_CHILD)
+		start->missed |= delivery_discard();
 	start->ready = true;
 	update_variables(start);
 	error = delivery_restore(start->inherited) ? execute(command) : errno;
@@ -274,7 +284,9 @@ void spawn_await_exec(struct start *start, pid_t pid)
 	if (start->awaited)
 		return;
 	start->awaited = true;
-	for (int ms = 0; start->starting != 0 && ms < SPAWN_PATIENCE_MS; ms++) {
+	/* Before it is ready, the process would discard the signal. */
+	for (int ms = 0; start->starting != 0 && ms < SPAWN_PATIENCE_MS;
+	     ms += start->ready) {
 		siginfo_t child = { .si_pid = 0 };
 
 		(void)waitid(P_PID, (id_t)pid, &child,

@@ -74,9 +74,9 @@ static inline bool spawn_is_starting(const struct start *start)
  * Waits for COMMAND's exec or exit. Needed before a signal is forwarded: one
  * that is sent earlier is discarded, or acts before the program can react.
  * Returns early if the process is ready but stopped, since signals wait for a
- * stopped process; before it is ready, continues it. Returns in any case after
- * SPAWN_PATIENCE_MS: the file system of the program hangs,
- * or the kernel does not clear start->starting (gVisor).
+ * stopped process; before it is ready, continues it. Once it is ready, returns
+ * after SPAWN_PATIENCE_MS in any case: the file system of the program hangs, or
+ * the kernel does not clear start->starting (gVisor).
  */
 void spawn_await_exec(struct start *start, pid_t pid);
 

@@ -32,7 +32,8 @@ enum {
 	FINISH_START_TRIES = SPAWN_PATIENCE_MS / 5,
 	STATUS_OF_KILLED = 128 + SIGKILL, /* of a shell, for its child */
 	IN_A_ROW_MAX = 1000, /* signals or children, before the others' turn */
-	SIGNAL_MASK = 0x7f,  /* of the status of a traced process that stops */
+	EARLY_MAX = 8, /* wake-ups; in a flood there is no FINISH_START_AFTER */
+	SIGNAL_MASK = 0x7f, /* of the status of a traced process that stops */
 };
 
 struct supervisor {
@@ -46,6 +47,7 @@ struct supervisor {
 	struct processes_signaled terminated;
 	int oom_kills_before; /* since about COMMAND's exec */
 	int start_tries;      /* left, to finish the start; 0: it is finished */
+	int early_wakeups;    /* before the start was finished */
 	unsigned int signals_in_a_row; /* since any other wake-up */
 	bool has_waited;               /* the first wait is over */
 	bool must_poll;   /* an exit may raise no SIGCHLD, or was missed */
@@ -116,9 +118,9 @@ static int send_to_target(struct supervisor *supervisor,
 			     info))
 		return errno;
 	supervisor->sent |= SIGNALS_BIT(actions->signum);
+	/* The whole group: the terminal may have stopped it. */
 	if (actions->wake)
-		(void)send_to_command(supervisor, actions->target, SIGCONT,
-				      info);
+		(void)send_to_command(supervisor, TARGET_GROUP, SIGCONT, info);
 	return 0;
 }
 
@@ -164,7 +166,8 @@ static void send_signal(struct supervisor *supervisor,
 /*
  * Stops us by the default action of a job stop signal, which the shell or the
  * dumb-init above us expects. was_sent: we stop because such a signal was sent
- * to us; a SIGCONT that follows it closely must not be lost.
+ * to us; a SIGCONT that follows it closely must not be lost. Otherwise we stop
+ * because COMMAND has stopped.
  */
 static void suspend(struct supervisor *supervisor,
 		    const struct actions *actions, bool was_sent)
@@ -183,8 +186,13 @@ static void suspend(struct supervisor *supervisor,
 	}
 	/* A SIGCONT that has continued us is still pending, as it is blocked.
 	 * If there is none, the signal did not stop us, because our group is
-	 * orphaned. SIGSTOP does. */
-	if (!(kernel_pending() & SIGNALS_BIT(SIGCONT)))
+	 * orphaned. SIGSTOP does, but no shell would continue us; and COMMAND
+	 * is not stopped either if it is in our group. */
+	if (kernel_pending() & SIGNALS_BIT(SIGCONT))
+		return;
+	if (!was_sent)
+		supervisor->lifecycle.stopped = true;
+	else if (actions->outcome != OUTCOME_ALREADY_SENT)
 		(void)kill(self, SIGSTOP);
 }
 
@@ -339,7 +347,7 @@ static bool is_expected(signals_set sent, int signum)
 	const signals_set signal = SIGNALS_BIT(signum);
 
 	return signum == SIGPIPE || (signal & (sent | kernel_pending())) ||
-	       ((signal & keys) && isatty(STDIN_FILENO));
+	       ((signal & keys) && terminal_is_stdin());
 }
 
 /*
@@ -695,8 +703,9 @@ static bool must_check_children(const struct supervisor *supervisor)
 static void handle_next(struct supervisor *supervisor)
 {
 	siginfo_t info;
+	const enum wakeup wakeup = wait_for_wakeup(supervisor, &info);
 
-	switch (wait_for_wakeup(supervisor, &info)) {
+	switch (wakeup) {
 	case WAKEUP_SIGNAL:
 		spawn_await_exec(supervisor->start, supervisor->command);
 		handle_signal(supervisor, &info);
@@ -713,11 +722,13 @@ static void handle_next(struct supervisor *supervisor)
 		supervisor->signals_in_a_row = 0;
 		break;
 	case WAKEUP_TIMEOUT:
-		if (supervisor->start_tries > 0)
-			finish_start(supervisor);
 		supervisor->signals_in_a_row = 0;
 		break;
 	}
+	if (supervisor->start_tries > 0 &&
+	    (wakeup == WAKEUP_TIMEOUT ||
+	     ++supervisor->early_wakeups > EARLY_MAX))
+		finish_start(supervisor);
 	if (must_check_children(supervisor))
 		check_children(supervisor);
 }

@@ -1,9 +1,18 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "delivery.h"
 #include "terminal.h"
+
+/* A terminal that has hung up gives EIO, which isatty(3) of musl hides. */
+bool terminal_is_stdin(void)
+{
+	struct winsize size;
+
+	return ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 || errno == EIO;
+}
 
 /*
  * TIOCNOTTY sends SIGHUP and SIGCONT to the foreground group, which we are in
@@ -16,10 +25,10 @@ bool terminal_release(void)
 	const signals_set raised = SIGNALS_BIT(SIGHUP) | SIGNALS_BIT(SIGCONT);
 	const int job_stop[] = { SIGTSTP, SIGTTIN, SIGTTOU };
 	signals_set before;
-	siginfo_t own;
+	siginfo_t taken;
 	pid_t leader = 0; /* for valgrind, which does not know TIOCGSID */
 
-	if (!isatty(STDIN_FILENO))
+	if (!terminal_is_stdin())
 		return false;
 	if (ioctl(STDIN_FILENO, TIOCGSID, &leader) < 0 || leader != getpid())
 		return true;
@@ -27,8 +36,14 @@ bool terminal_release(void)
 	if (ioctl(STDIN_FILENO, TIOCNOTTY) < 0)
 		return true;
 	/* Two signals, and a third try if one returned EINTR. */
-	for (int i = 0; i < 3; i++)
-		(void)delivery_take(raised & ~before, &own, 0);
+	for (int i = 0; i < 3; i++) {
+		if (!delivery_take(raised & ~before, &taken, 0) ||
+		    taken.si_pid == getpid())
+			continue;
+		/* The kernel's has merged with one that was sent meanwhile. */
+		before |= SIGNALS_BIT(taken.si_signo);
+		(void)kernel_queue_signal(getpid(), taken.si_signo, &taken);
+	}
 	for (size_t i = 0; i < sizeof(job_stop) / sizeof(job_stop[0]); i++) {
 		if (before & SIGNALS_BIT(job_stop[i]))
 			(void)kill(getpid(), job_stop[i]);

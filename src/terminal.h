@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* Whether stdin is a terminal, also one that has hung up. */
+bool terminal_is_stdin(void);
+
 /*
  * Releases the terminal on stdin, if we lead the session that it controls, so
  * that another session can acquire it. Discards the SIGHUP and SIGCONT that the

@@ -10,7 +10,7 @@ import subprocess
 import psutil
 import pytest
 
-from conftest import patience, state, wait_until
+from conftest import children, patience, state, wait_until
 from test_section_1_options import GROUP, Family, assert_reached
 from test_section_2_groups import (CTRL_D, any_shell,  # pylint: disable=unused-import
                                    foreground, wait_for_states)
@@ -204,11 +204,12 @@ def test_background_job_of_a_script_never_takes_its_terminal(any_shell, tmp_path
     shell.sendline("first")
     shell.expect_exact("got first\r\n")
     script, = (each.pid for each in psutil.Process(shell.pid).children())
+    init, = children(script)
     for number in range(3):
         shell.send(CTRL_Z)
         shell.expect("Stopped")
         shell.expect_exact("prompt> ")
-        wait_for_states("T", script)
+        wait_for_states("T", script, init)
         shell.sendline("fg")
         wait_until(lambda: terminal_of(shell.pid)[1] == script, "the script's terminal")
         shell.sendline(f"line {number}")

@@ -14,7 +14,7 @@ import subprocess
 
 import pytest
 
-from conftest import children, names_of, status_field, wait_until
+from conftest import children, names_of, scaled, status_field, wait_until
 from test_section_1_options import (GROUP, Family, assert_reached,
                                     orphaned)  # pylint: disable=unused-import
 from test_section_1_pause import start_pause
@@ -428,7 +428,7 @@ def test_big_p_exits_with_0_on_sigterm_and_sigint(start, place, options, signum)
 @catatonit
 @differs(catatonit=reason("pause-command"))
 def test_big_p_with_a_command_is_an_error(run):
-    assert run("-P", "--", "true", timeout=1).returncode == 1
+    assert run("-P", "--", "true", timeout=scaled(5)).returncode == 1
 
 
 # Versions

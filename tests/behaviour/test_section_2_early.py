@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 import psutil
 import pytest
@@ -147,6 +148,17 @@ def starts_command(strace):
         return [process.pid for process in psutil.Process(strace).children()
                 if process.name() == "dumb-init" and process.children()]
     return []
+
+
+def test_sigterm_to_a_slow_process_whose_exec_hangs_is_not_lost(start, hanging):
+    started = start(*hanging.words, before=["strace", "-D", *slow("setsid", 1000)[1:]])
+    wait_until(lambda: status_field(started.pid, "Name") == "dumb-init" and
+               children(started.pid), "COMMAND's process")
+    tracer = int(status_field(started.pid, "TracerPid"))
+    started.send(signal.SIGTERM)
+    time.sleep(3)  # more than a hanging exec gets before a signal is forwarded
+    os.kill(tracer, signal.SIGKILL)  # its tracees go on
+    assert started.status() == 143
 
 
 def test_signals_during_a_slow_exec_are_forwarded_once_command_runs(

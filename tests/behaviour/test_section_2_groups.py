@@ -280,6 +280,15 @@ def test_sigstop_of_command_in_the_foreground_gives_the_prompt_back(shell):
     ends_with(shell, CTRL_D, 0)
 
 
+def test_sigtstp_of_a_command_without_the_terminal_gives_the_prompt_back(shell):
+    ours, command = run_in(shell, f"{SLEEP} </dev/null")
+    os.kill(command, signal.SIGTSTP)
+    stopped_in(shell, ours, command)
+    shell.sendline("fg")
+    wait_for_states("S", ours, command)
+    ends_with(shell, CTRL_C, 130)
+
+
 def test_dumb_init_does_not_stop_when_a_background_command_gets_sigstop(shell):
     ours, command = run_in(shell, SLEEP + " &")
     os.kill(command, signal.SIGSTOP)
@@ -315,6 +324,62 @@ def test_ctrl_z_stops_a_running_job_after_fg(shell):
     ends_with(shell, CTRL_C, 130)
 
 
+@pytest.fixture
+def sleeper(helper):
+    """A COMMAND for which SIGRTMAX stays pending."""
+    return [helper("inherit"), f"{1 << signal.SIGRTMAX - 1:x}", "0",
+            "sh", "-c", "echo ready; exec sleep 1000"]
+
+
+def stop_by_ctrl_z(started, ours, command):
+    """Waits until dumb-init has noticed it: SIGRTMAX is forwarded after SIGCHLD."""
+    wait_until(lambda: foreground(command) == command, "COMMAND's terminal")
+    started.type(CTRL_Z)
+    wait_for_states("T", command)
+    os.kill(ours, signal.SIGRTMAX)
+    wait_until(lambda: int(status_field(command, "ShdPnd"), 16) >> 63, "SIGRTMAX")
+
+
+def test_stop_request_ends_a_command_that_ctrl_z_stopped_where_no_shell_is(
+        start, place, sleeper):
+    started = start("-g", *sleeper, place=place, terminal=True)
+    started.expect("ready")
+    stop_by_ctrl_z(started, started.pid, started.command)
+    started.send(signal.SIGTERM)
+    assert started.status() == 143
+
+
+@pytest.mark.names("docker-init")
+def test_stop_request_continues_the_group_too_if_command_alone_gets_the_signals(
+        start, helper):
+    """COMMAND waits for its child, so it needs that to react."""
+    mask = f"{1 << signal.SIGRTMAX - 1:x}"
+    started = start("--", helper("inherit"), mask, "0", *BASH, "-c",
+                    "trap 'exit 5' TERM; echo ready; cat; exit 6", terminal=True)
+    started.expect("ready")
+    command = started.command
+    child, = wait_until(lambda: children(command), "cat to start")
+    stop_by_ctrl_z(started, started.pid, command)
+    wait_for_states("T", child)
+    started.send(signal.SIGTERM)
+    wait_for_states("S", child)
+    started.type(CTRL_D)
+    assert started.status() == 5
+
+
+def test_stop_request_ends_a_command_that_ctrl_z_stopped_below_a_script(
+        start, sleeper):
+    """The script leads the session, so nothing can continue its group, and the kernel
+    does not let it stop: setpgid(2)."""
+    started = start("-g", *sleeper, terminal=True,
+                    before=["sh", "-c", '"$@"; exit', "sh"])
+    started.expect("ready")
+    ours, = children(started.pid)
+    stop_by_ctrl_z(started, ours, *children(ours))
+    os.kill(ours, signal.SIGTERM)
+    assert started.status() == 143
+
+
 def test_job_can_be_stopped_and_continued_repeatedly(any_shell):
     ours, command = run_in(any_shell, "$INIT -g sh -c 'echo running; exec cat'")
     assert foreground(any_shell.pid) == command
@@ -324,6 +389,22 @@ def test_job_can_be_stopped_and_continued_repeatedly(any_shell):
         bring_back(any_shell, ours, command)
         reads_the_terminal(any_shell, f"round {round}")
     ends_with(any_shell, CTRL_C, 130)
+
+
+def test_children_of_command_continue_too_if_it_alone_gets_the_signals(
+        shell, init, tmp_path):
+    """As tini: only COMMAND gets the signals, but ^Z stops its whole group."""
+    tini = tmp_path / "tini"
+    tini.symlink_to(init)
+    ours, command = run_in(shell, f"{tini} sh -c 'echo running; cat; echo done'")
+    child, = wait_until(lambda: children(command), "cat to start")
+    shell.send(CTRL_Z)
+    stopped_in(shell, ours, command, child)
+    bring_back(shell, ours, child, command)
+    reads_the_terminal(shell)
+    shell.send(CTRL_D)
+    shell.expect_exact("done\r\n")
+    shell.expect_exact("prompt> ")
 
 
 def test_job_continues_in_the_background_and_returns_to_the_foreground(any_shell):

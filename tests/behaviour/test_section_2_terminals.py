@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from conftest import BASH, children, end_tree, state, wait_until
+from watch import status_field
 
 CTRL_C, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x1a", "\x1c"
 
@@ -205,6 +206,21 @@ def test_key_before_the_start_of_command_reaches_it(start, helper, mode, place):
     started.expect_signals(signal.SIGRTMAX)
 
 
+@pytest.mark.usefixtures("unsanitized")
+@pytest.mark.parametrize("options", [[], ["-g"]], ids=["session", "group"])
+def test_key_while_command_is_started_reaches_it(start, options):
+    """COMMAND's process has the terminal, but dumb-init has not released it. strace
+    delays that."""
+    started = start(*options, "sleep", "60", terminal=True, before=[
+        "strace", "-D", "-qq", "-o", "/dev/null", "-e", "trace=chdir",
+        "-e", "inject=chdir:delay_enter=1000000"])
+    terminal = started.output.child_fd
+    wait_until(lambda: os.tcgetpgrp(terminal) not in (0, started.pid),
+               "a terminal that belongs to COMMAND")
+    started.type(CTRL_C)
+    assert started.status() == 128 + signal.SIGINT
+
+
 def test_hangup_reaches_command(start, helper, mode, place, tmp_path):
     """The kernel sends SIGHUP to the session leader alone, which is dumb-init in
     single-child mode."""
@@ -363,3 +379,34 @@ def test_ctrl_c_under_a_shell_sends_one_sigint(shell, helper, mode):
     os.kill(ours, signal.SIGRTMAX)
     shell.expect(r"(\d+) \d+ \d+ \d+\r\n")
     assert int(shell.match[1]) == signal.SIGRTMAX
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_sighup_while_the_terminal_is_released_reaches_command(start, helper):
+    """The kernel's own SIGHUP for that is dropped. strace delays dumb-init between its
+    look at the pending signals and the release."""
+    # COMMAND inherits a mask with SIGHUP, which would kill it before it is ready.
+    sighup, sigterm = (1 << signum - 1 for signum in (signal.SIGHUP, signal.SIGTERM))
+    started = start(helper("reporter"), terminal=True, before=[
+        "strace", "-D", "-qq", "-o", "/dev/null", "-e", "trace=rt_sigpending",
+        "-e", "inject=rt_sigpending:delay_exit=1000000:when=1",
+        helper("inherit"), f"{sighup:x}", "0"])
+    wait_until(lambda: status_field(started.pid, "Name") == "dumb-init" and
+               int(status_field(started.pid, "SigBlk"), 16) & sigterm,
+               "dumb-init to block signals")
+    started.send(signal.SIGHUP)
+    started.expect("ready")
+    started.send(signal.SIGUSR1)
+    started.expect_signals(signal.SIGHUP, signal.SIGUSR1)
+
+
+def test_ctrl_z_that_the_kernel_ignores_does_not_stop_dumb_init(start):
+    """dumb-init leads the session, so nothing can continue its group, in which COMMAND
+    is: the kernel stops neither (setpgid(2))."""
+    started = start("-v", "-c", "sh", "-c", "echo ready; exec sleep 1000",
+                    terminal=True)
+    started.expect("ready")
+    started.type(CTRL_Z)
+    started.expect("stopping until SIGCONT")
+    started.send(signal.SIGTERM)
+    assert started.status() == 143

@@ -271,6 +271,23 @@ def test_dumb_init_leaves_a_sixteenth_of_the_signal_queue_to_command(
     assert resource.prlimit(started.pid, resource.RLIMIT_SIGPENDING) == (1500, 1700)
 
 
+def test_room_in_the_queue_is_left_during_a_flood_of_signals(start, helper, tmp_path):
+    """They are pending before the start, so no wait of dumb-init times out."""
+    trace = tmp_path / "trace"
+    signums = range(40, 60)
+    mask = sum(1 << signum - 1 for signum in signums)
+    started = start(helper("reporter"), before=[
+        "strace", "-qq", "-o", str(trace), "-e", "trace=prlimit64,kill",
+        "-e", "signal=none", helper("inherit"), f"{mask:x}", "0", "python3", "-ISc",
+        "import os, sys\nfor signum in range(40, 60): os.kill(os.getpid(), signum)\n"
+        "os.execv(sys.argv[1], sys.argv[1:])"])
+    started.expect("ready")
+    started.expect_signals(*signums)
+    text = trace.read_text()
+    lowered = text.find("prlimit64(0, RLIMIT_SIGPENDING, {")
+    assert 0 < lowered < text.rfind("kill(-")
+
+
 def test_every_queued_signal_arrives_though_the_queue_is_full(start, helper, mode):
     """The queue belongs to a UID (RLIMIT_SIGPENDING). While COMMAND is stopped and
     dumb-init slow, another process takes each place that dumb-init frees."""
@@ -389,7 +406,7 @@ def test_200_orphans_of_pid_1_leave_no_zombie(start, mode):
     started.expect("made")
     # The last child is COMMAND, which still runs, and none is a zombie.
     wait_until(lambda: len(children(started.pid)) == 1, "the exits of all orphans")
-    assert state(started.command) == "S"
+    assert state(started.command) not in "XZ"
 
 
 def test_orphans_are_reaped_by_a_subreaper(start, mode):

@@ -366,6 +366,48 @@ def test_wait_all_waits_for_a_command_that_goes_to_the_background(start, helper,
     assert started.status() == 4
 
 
+def test_job_stop_reaches_a_daemon_of_pid_1_unchanged(start_with_helper, helper):
+    """A daemon may handle it; and nothing would continue the daemon after SIGSTOP."""
+    started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-W",
+                                place="pid1")
+    init = started.pid
+    end_command(started)
+    wait_until(lambda: only_child(init, "reporter"), "COMMAND's exit")
+    for signum in (signal.SIGTTIN, signal.SIGTTOU, signal.SIGTSTP):
+        started.send(signum)
+        started.expect_signals(signum)
+
+
+def test_stop_request_continues_a_daemon_that_pid_1_has_stopped(start_with_helper,
+                                                                helper):
+    started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-W", "-r",
+                                "USR1:STOP", place="pid1")
+    init = started.pid
+    end_command(started)
+    daemon = wait_until(lambda: only_child(init, "reporter"), "COMMAND's exit")
+    started.send(signal.SIGUSR1)
+    wait_until(lambda: state(daemon) == "T", "the stop of the daemon")
+    started.send(signal.SIGTERM)
+    started.signals_up_to(signal.SIGTERM)
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_all_reaches_the_child_of_a_process_that_dies_below_another_subreaper(
+        start, helper):
+    """It becomes a child of that subreaper, which has already been signaled. strace
+    gives it the time."""
+    started = start("-a", helper("subreaper"), "bash", "-c", """
+        trap : USR1
+        bash -c '"$0" & wait' "$0" &
+        while :; do wait; done""", helper("reporter"), before=[
+            "strace", "-qq", "-o", "/dev/null", "-e", "trace=pidfd_send_signal",
+            "-e", "inject=pidfd_send_signal:delay_exit=300000"])
+    started.expect("ready")
+    ours, = children(started.pid)
+    os.kill(ours, signal.SIGUSR1)
+    started.expect_signals(signal.SIGUSR1)
+
+
 def test_wait_all_sleeps_while_nothing_happens(start_with_helper, helper, place):
     started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-W",
                                 place=place)
@@ -396,7 +438,7 @@ def test_pid_1_waits_for_a_process_that_entered_its_namespace(start, options):
         assert word == "end"
         assert visitor.wait(patience()) == 0
     # dumb-init polls every 20 ms.
-    assert ended_at(started) - float(end) < scaled(1)
+    assert ended_at(started) - float(end) < scaled(10)
     assert started.status() == 3
 
 
@@ -608,9 +650,9 @@ def test_all_sends_signals_through_pidfds(calls_for_a_signal, stdin):
 
 
 def test_search_for_descendants_ends_when_it_finds_no_new_process(calls_for_a_signal):
-    """The threads of dumb-init, of COMMAND, and of dumb-init again; each list is read
-    to its end."""
-    assert len(calls_for_a_signal("getdents64")) == 6
+    """The threads of dumb-init, of COMMAND before and after the signal, and of dumb-init
+    again; each list is read to its end."""
+    assert len(calls_for_a_signal("getdents64")) == 8
 
 
 def test_memory_does_not_grow_with_signals_to_all(start, helper):
@@ -648,7 +690,7 @@ def test_remaining_process_gets_signals_where_proc_lists_no_children(start, help
     started.expect("ready")
     init, = children(started.pid)
     end_command(started)
-    wait_until(lambda: len(children(init)) == 1, "COMMAND's exit")
+    wait_until(lambda: only_child(init, "reporter"), "COMMAND's exit")
     os.kill(init, signal.SIGUSR1)
     started.expect_signals(signal.SIGUSR1)
 

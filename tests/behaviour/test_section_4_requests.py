@@ -155,7 +155,9 @@ def test_grace_sends_sigterm_only_to_processes_without_one(
     assert heard == wanted, f"expected {wanted}, got {heard}"
 
 
-DELAY_US = int(scaled(200_000))
+def delay_exit(calls):
+    """The option of strace that delays their return."""
+    return f"inject={calls}:delay_exit={int(scaled(300_000))}"
 
 
 @pytest.mark.parametrize("words", [[], ["-g"]], ids=["session", "group"])
@@ -164,7 +166,7 @@ def test_grace_sends_sigterm_to_a_process_started_while_it_is_forwarded(
     """strace delays the return of kill(2): COMMAND reacts before it."""
     assert heard_under_grace(start, helper, tmp_path, words, "TERM", TERM, before=[
         "strace", "-D", "-qq", "-o", "/dev/null", "-e", "trace=kill", "-e",
-        f"inject=kill:delay_exit={DELAY_US}"]) == [ONCE] * 4
+        delay_exit("kill")]) == [ONCE] * 4
 
 
 WITHOUT_NEWEST = ["unshare", "--mount", "sh", "-c",
@@ -219,8 +221,7 @@ def test_grace_does_not_interrupt_a_clean_up_that_begins_meanwhile(
                     place=place, before=[
                         "strace", "-D", "-qq", "-o", "/dev/null",
                         "-e", "trace=kill,pidfd_send_signal",
-                        "-e", "inject=kill,pidfd_send_signal:"
-                              f"delay_exit={DELAY_US}"])
+                        "-e", delay_exit("kill,pidfd_send_signal")])
     started.expect("made")
     started.send(signal.SIGTERM)
     started.expect("ready")

@@ -273,6 +273,13 @@ def test_hint_names_a_command_line_in_one_word(run, mode, word):
     assert (result.returncode, result.stdout) == (127, "")
 
 
+@pytest.mark.parametrize("program", ["java", "/usr/bin/java"])
+def test_command_line_in_one_word_may_be_longer_than_a_file_name(run, program):
+    result = run(program + " -Dkey=value" * 25)
+    assert "hint: the program name contains spaces; " in result.stderr
+    assert result.returncode == 127
+
+
 @pytest.mark.parametrize("path, named", [
     ("/nonsense:/usr/bin", "/nonsense:/usr/bin"), ("", ""),
     (None, "/usr/local/bin:/usr/bin:/bin")], ids=str)
@@ -862,3 +869,13 @@ def test_name_of_a_sender_is_not_read_without_verbose(start, mode, tmp_path):
     assert started.status() == 143
     assert " kill(" in trace.read_text()
     assert "/comm\"" not in trace.read_text()
+
+
+def test_hangup_of_the_terminal_needs_no_explanation(start, mode, tmp_path):
+    log = tmp_path / "log"
+    started = start(*mode, f"--termination-log={log}", "sh", "-c",
+                    "echo ready; exec sleep 60", terminal=True)
+    started.expect("ready")
+    started.output.close()
+    assert started.status() == 128 + signal.SIGHUP
+    assert not log.exists()

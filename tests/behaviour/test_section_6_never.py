@@ -160,11 +160,11 @@ def test_dumb_init_does_not_spin_where_waiting_for_signals_fails(
                     before=failing("rt_sigtimedwait", trace=trace))
     started.expect("ready")
 
-    def after(count):
-        wait_until(lambda: trace.read_text().count("INJECTED") >= count,
-                   "the init's waits")
-        return time.monotonic()
-    assert -after(10) + after(30) > 0.2, "the init spins"
+    def waits():
+        return trace.read_text().count("INJECTED")
+    begun, before = time.monotonic(), waits()
+    wait_until(lambda: waits() >= before + 20, "the init's waits")
+    assert time.monotonic() - begun > 0.2, "the init spins"
 
 
 def test_grace_period_does_not_spin_where_waiting_for_signals_fails(start, tmp_path):
@@ -194,10 +194,9 @@ def test_failed_reaping_of_a_child_is_retried(start, mode, tmp_path):
 
 
 def test_wait_all_does_not_end_when_a_waitid_call_fails(start, mode, tmp_path):
-    """waitid fails several times, and then works again."""
     trace = tmp_path / "trace"
     started = start(*mode, "-W", "sh", "-c", "sleep 60 & echo ready; exec sleep 60",
-                    before=failing("waitid", when="1..60", trace=trace))
+                    before=failing("waitid", trace=trace))
     started.expect("ready")
     ours, = children(started.pid)
     command, = children(ours)

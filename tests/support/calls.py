@@ -2,11 +2,16 @@
 calls, and options and a COMMAND that make it use them. For
 tests/behaviour/test_cost.py and tests/campaigns/privilege/run."""
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
+import time
 
-from watch import patience
+import psutil
+
+from watch import state, wait_until
 
 # By purpose. If the call depends on the C library, the calls of all are listed.
 ALLOWED = {
@@ -53,13 +58,32 @@ COMMAND = ["sh", "-c", """
 ENVIRONMENT = {"DUMB_INIT_OPTIONS": "-r TSTP:0"}
 
 
+def exited(strace):
+    """Whether strace has exited. If not, continues a process that stays stopped."""
+    def stopped():
+        # t: strace has been told of the stop.
+        return {process.pid for process in psutil.Process(strace.pid).children(True)
+                if state(process.pid) in ("t", "T")}
+    before = stopped()
+    if before:
+        time.sleep(0.5)   # COMMAND continues it after 0.1 seconds
+    for pid in before & stopped():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+    time.sleep(0.05)
+    return strace.poll() is not None
+
+
 def while_command_runs(init, options, trace, around=()):
     """The names of the calls after the close_range that closes COMMAND's files.
     around: words before the init, for a namespace. trace: a path to write to."""
-    subprocess.run(["strace", "-f", "-qq", "-e", "signal=none", "-o", trace, *around,
-                    init, *options, *COMMAND], env=os.environ | ENVIRONMENT,
-                   check=False, timeout=patience(), stdin=subprocess.DEVNULL,
-                   capture_output=True)
+    with subprocess.Popen(
+            ["strace", "-f", "-qq", "-e", "signal=none", "-o", trace, *around, init,
+             *options, *COMMAND], env=os.environ | ENVIRONMENT,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL) as strace:
+        # dumb-init may lose a SIGCONT if it gets no processor for 50 ms (design.md).
+        wait_until(lambda: exited(strace), "the exit of strace")
     lines = trace.read_text().splitlines()
     pid = next(line.split()[0] for line in lines if f'execve("{init}"' in line)
     calls = [found[1] for line in lines

@@ -24,6 +24,7 @@ LEFT_OUT = {
     "COMMAND's process does not share memory: dumb-init continues while it starts": """
         test_hangup_before_the_start_of_command_reaches_it
         test_key_before_the_start_of_command_reaches_it
+        test_key_while_command_is_started_reaches_it
         test_signal_of_the_first_millisecond_is_never_lost
         test_verbose_prints_start_signals_and_exits
         """,
@@ -33,12 +34,15 @@ LEFT_OUT = {
         test_signal_before_the_hand_off_is_not_lost_in_it
         test_stop_signal_before_the_hand_off_is_not_lost_in_it
         test_hangup_is_not_lost_if_the_terminal_cannot_be_given_up
+        test_hangup_of_the_terminal_needs_no_explanation: session
+        test_sighup_while_the_terminal_is_released_reaches_command
         """,
     "prctl(2) has no child subreapers": """
         test_failing_prctl_calls_are_warnings
         """,
     "qemu changes the signal mask and the dispositions": """
         test_alarm_set_before_the_start_is_forwarded
+        test_room_in_the_queue_is_left_during_a_flood_of_signals
         test_command_does_not_start_if_a_setting_cannot_be_restored
         test_command_inherits_signal_mask_and_ignored_signals
         test_command_inherits_the_ignored_signals
@@ -55,6 +59,9 @@ LEFT_OUT = {
         test_signal_arrives_as_its_replacement
         test_signal_rewritten_to_0_is_dropped
         test_dumb_init_without_a_shell_does_not_stop_when_command_alone_stops
+        test_stop_request_continues_the_group_too_if_command_alone_gets_the_signals
+        test_stop_request_ends_a_command_that_ctrl_z_stopped_below_a_script
+        test_stop_request_ends_a_command_that_ctrl_z_stopped_where_no_shell_is
         test_value_of_a_rewritten_signal_is_kept
         test_every_queued_signal_arrives_though_the_queue_is_full
         """,

@@ -36,10 +36,11 @@ struct watch {
 	int64_t held_until;
 	int64_t grace_until;
 	int64_t kill_after_until;
-	bool asked;   /* there was a stop request */
-	bool killed;  /* a SIGKILL was sent */
-	bool stopped; /* COMMAND, by a forwarded signal */
-	bool lent;    /* the terminal, when COMMAND last stopped */
+	bool asked;         /* there was a stop request */
+	bool killed;        /* a SIGKILL was sent */
+	bool stopped;       /* COMMAND, and not dumb-init */
+	bool group_stopped; /* and not by a forwarded signal */
+	bool lent;          /* the terminal, when COMMAND last stopped */
 	int64_t kill_again_at;
 	int64_t killing_until;
 };
@@ -65,6 +66,7 @@ struct step {
 		PASS
 	} when;
 	int cause, status; /* of COMMAND's exit, waitid(2) */
+	bool orphaned; /* the kernel does not let our group stop, setpgid(2) */
 };
 
 /* clang-format off */
@@ -84,6 +86,13 @@ struct step {
 	STEP("COMMAND stopped by " #number " in " #where, IN_GROUP,            \
 	     .kind = EVENT_COMMAND_STOPPED, .signum = (number),                \
 	     .owner = (where))
+#define STOPPED_ALONE(number, where)                                           \
+	{                                                                      \
+		.name = "COMMAND stopped alone by " #number " in " #where,     \
+		.event = { .kind = EVENT_COMMAND_STOPPED,                      \
+			   .signum = (number), .owner = (where) },             \
+		.when = IN_GROUP, .orphaned = true                             \
+	}
 #define EXITED(how, number)                                                    \
 	{                                                                      \
 		.name = "COMMAND exited, " #how " " #number,                   \
@@ -105,8 +114,10 @@ static const struct step steps[] = {
 	REACHED(SIGTERM),
 	REACHED(SIGTSTP),
 	STOPPED(SIGTSTP, TERMINAL_NONE),
+	STOPPED(SIGTSTP, TERMINAL_OURS),
 	STOPPED(SIGTTIN, TERMINAL_OURS),
 	STOPPED(SIGTSTP, TERMINAL_COMMANDS),
+	STOPPED_ALONE(SIGTSTP, TERMINAL_COMMANDS),
 	STOPPED(SIGTTOU, TERMINAL_OTHER),
 	STOPPED(SIGSTOP, TERMINAL_OURS),
 	STOPPED(SIGSTOP, TERMINAL_COMMANDS),
@@ -261,34 +272,49 @@ static void check_pause(const struct options *options, int signum,
 		require(actions->signum == 0);
 }
 
+/* Not COMMAND alone, if the whole group was stopped. */
+static enum target expected_target(const struct options *options, int to,
+				   const struct watch *watch)
+{
+	if (watch->ended)
+		return TARGET_ALL;
+	return options->target == TARGET_COMMAND && to == SIGCONT &&
+			       watch->group_stopped
+		       ? TARGET_GROUP
+		       : options->target;
+}
+
 static void check_passed_on(const struct options *options,
 			    const struct event *event, int signum,
 			    const struct actions *actions,
 			    const struct path *after, struct watch *watch)
 {
-	const int to = expected_signal(options, signum, event->caught);
 	const bool ran = !watch->ended;
+	const int to = expected_signal(
+		options, signum,
+		event->caught || (!ran && after->lifecycle.is_pid_1));
 	bool wake;
 
 	if (options->mode == MODE_PAUSE && ran) {
 		check_pause(options, signum, actions, after, watch);
 		return;
 	}
-	wake = after->lifecycle.is_pid_1 && ran && watch->stopped && to != 0 &&
+	wake = watch->stopped && to != 0 &&
 	       (asks_to_end(to) || is_stop_request(options, signum, to, false));
 	require(actions->signum == to);
 	require(actions->outcome ==
 		(to == 0 ? OUTCOME_DROPPED : OUTCOME_FORWARDED));
 	if (to != 0)
-		require(actions->target ==
-			(watch->ended ? TARGET_ALL : options->target));
+		require(actions->target == expected_target(options, to, watch));
 	require(actions->wake == wake);
 	require(actions->suspend == expected_stop(after, signum));
 	require(!actions->suspend_group);
 	if (to == SIGCONT || wake)
-		watch->stopped = false;
+		watch->stopped = watch->group_stopped = false;
 	else if (to == SIGSTOP || (stops_a_job(to) && !event->caught))
 		watch->stopped = true;
+	if (actions->suspend)
+		watch->stopped = false;
 	if (stops_a_job(signum))
 		watch->lent = ran && event->owner == TERMINAL_COMMANDS;
 	require(actions->take_terminal == (stops_a_job(signum) && watch->lent &&
@@ -341,11 +367,11 @@ static void check_stopped(const struct event *event,
 			  const struct path *after, struct watch *watch)
 {
 	const bool job = stops_a_job(event->signum);
-	const bool called = job && event->owner == TERMINAL_OURS;
-	const bool lent = event->owner == TERMINAL_COMMANDS;
 	const bool reads = event->signum == SIGTTIN || event->signum == SIGTTOU;
-	const bool stop = (lent || (job && event->owner == TERMINAL_OTHER)) &&
-			  !after->lifecycle.is_pid_1;
+	const bool called = reads && event->owner == TERMINAL_OURS;
+	const bool lent = event->owner == TERMINAL_COMMANDS;
+	const bool seen = job && event->owner != TERMINAL_NONE && !called;
+	const bool stop = (lent || seen) && !after->lifecycle.is_pid_1;
 
 	require(actions->suspend == (!stop ? 0
 				     : job ? event->signum
@@ -356,7 +382,10 @@ static void check_stopped(const struct event *event,
 	require(actions->signum == (called ? SIGCONT : 0));
 	if (called)
 		require(actions->target == TARGET_GROUP);
-	if (called || lent || (job && event->owner == TERMINAL_OTHER))
+	watch->group_stopped =
+		!called && (watch->group_stopped || !watch->stopped);
+	watch->stopped = !called && !stop;
+	if (called || lent || seen)
 		watch->lent = called || lent;
 }
 
@@ -511,6 +540,9 @@ static bool go(const struct step *step, struct path *path)
 		lifecycle_set_status(&path->lifecycle, step->cause,
 				     step->status);
 	check(step, &actions, path);
+	/* As supervise.c does. */
+	if (step->orphaned)
+		path->lifecycle.stopped = path->watch.stopped = true;
 	return path->lifecycle.phase != PHASE_OVER;
 }
 
@@ -537,7 +569,7 @@ static struct path beginning(const struct options *options)
  * Two paths with the same key have the same future. It contains the whole
  * state, with times relative to now.
  */
-enum { KEY_LENGTH = 20 };
+enum { KEY_LENGTH = 22 };
 
 struct key {
 	int64_t numbers[KEY_LENGTH];
@@ -561,6 +593,7 @@ static struct key key_of(const struct path *path)
 		lifecycle->killed,
 		lifecycle->kill_by_grace,
 		lifecycle->stopped,
+		lifecycle->group_stopped,
 		lifecycle->had_terminal,
 		from_now(lifecycle->delay_ends_at, now),
 		from_now(lifecycle->kill_at, now),
@@ -569,6 +602,7 @@ static struct key key_of(const struct path *path)
 		watch->asked,
 		watch->killed,
 		watch->stopped,
+		watch->group_stopped,
 		watch->lent,
 		from_now(watch->held_until, now),
 		from_now(watch->grace_until, now),

@@ -20,6 +20,7 @@
 enum {
 	FIRST_WORD = 4, /* of the init's, in argv */
 	PATIENCE_MS = 300,
+	LOOK_MS = 1, /* counted at most, as the whole machine may stand still */
 	SPREAD = 1 << 20, /* of the results of random() */
 	STARVED_MS = 45,  /* the init may lose a SIGCONT if it waits for 50 */
 };
@@ -74,19 +75,24 @@ static char settled_state(pid_t pid)
  */
 static bool go_on(pid_t init, pid_t command)
 {
-	int64_t end = now_ns() + PATIENCE_MS * NS_OF_MS;
+	int64_t last = now_ns(), stopped = 0;
 
-	for (;;) {
+	while (stopped < PATIENCE_MS * NS_OF_MS) {
 		const char ours = settled_state(init);
 		const char its = settled_state(command);
+		const int64_t now = now_ns(), look = now - last;
 
 		if (ours == 'S' && its == 'S')
 			return true;
+		last = now;
 		if (ours != 'T' && (ours != 'S' || its != 'T'))
-			end = now_ns() + PATIENCE_MS * NS_OF_MS;
-		else if (now_ns() > end)
-			return false;
+			stopped = 0;
+		else
+			stopped += look < LOOK_MS * NS_OF_MS
+					   ? look
+					   : LOOK_MS * NS_OF_MS;
 	}
+	return false;
 }
 
 /* The time that a process has waited for a processor, in ns: schedstat in
