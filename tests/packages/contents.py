@@ -6,6 +6,10 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).parents[2]
 VERSION, = re.findall(r"^VERSION = (\S+)$", (ROOT / "Makefile").read_text(), re.M)
+# An environment unlike that of the first build.
+ELSEWHERE = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/tmp",
+             "USER": "somebody", "TZ": "Pacific/Kiritimati", "LC_ALL": "C.UTF-8",
+             "LANG": "C.UTF-8"}
 COMPLETIONS = {
     "dumb-init.bash": "bash-completion/completions/dumb-init",
     "_dumb-init": "zsh/site-functions/_dumb-init",
@@ -27,6 +31,15 @@ def made(target, tmp_path_factory):
     directory = tmp_path_factory.mktemp(target)
     run("make", target, f"DIST={directory}")
     return directory
+
+
+def built_in_a_copy(target, directory, before=(), **environ):
+    """Makes a target in a copy of the source. Returns the directory with the files."""
+    directory.mkdir(parents=True)
+    run("packaging/tree", directory)
+    environ = environ or {"PATH": ELSEWHERE["PATH"], "HOME": "/"}
+    run(*before, "make", "-s", target, cwd=directory, env=environ)
+    return directory / "dist"
 
 
 def unpack(tarball, directory):

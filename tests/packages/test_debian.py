@@ -48,7 +48,7 @@ def installed():
     share = {"man/man1/dumb-init.1.gz", "lintian/overrides/dumb-init"}
     share |= {f"doc/dumb-init/{name}" for name in (
         "README.md.gz", "changelog.gz", "changelog.Debian.gz", "copyright",
-        "cookbook.md.gz", "drop-in.md.gz", "engines.md.gz",
+        "cookbook.md.gz", "options.md.gz", "drop-in.md.gz", "engines.md.gz",
         "why-did-my-container-die.md.gz")}
     share |= {name.replace("site-functions", "vendor-completions")
               for name in completions()}
@@ -109,9 +109,10 @@ def test_packages_built_again_elsewhere_are_the_same(built, tmp_path):
 UPGRADE = r"""
 set -eu
 list() {
-	# Without the files of dpkg and man, and /var/tmp, which other programs use.
+	# Without the files of dpkg and man, and those that other programs use meanwhile.
 	find /etc /usr /var -path /var/cache/man -prune -o -path /var/log -prune \
-		-o -path /var/tmp -prune -o -print | grep -v '^/var/lib/dpkg/[^/]*$' | sort
+		-o -path /var/tmp -prune -o -path /var/lib/containers -prune -o -print |
+		grep -v '^/var/lib/dpkg/[^/]*$' | sort
 	dpkg-query -W
 }
 cd "$1"

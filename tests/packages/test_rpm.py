@@ -30,8 +30,8 @@ def root(rpm, tmp_path_factory):
 def test_rpm_has_the_program_and_its_documents(rpm, root):
     share = {"man/man1/dumb-init.1", "licenses/dumb-init/LICENSE"}
     share |= {f"doc/dumb-init/{name}" for name in (
-        "README.md", "CHANGELOG.md", "cookbook.md", "drop-in.md", "engines.md",
-        "why-did-my-container-die.md")}
+        "README.md", "CHANGELOG.md", "cookbook.md", "options.md", "drop-in.md",
+        "engines.md", "why-did-my-container-die.md")}
     share |= {f"doc/dumb-init/{name}" for name in
               run("git", "ls-files", "examples").split() if "/." not in name}
     share |= completions()
