@@ -4,6 +4,9 @@
 # make buildrpm   for distributions with rpm
 # make apkbuild   for Alpine: the tarball and the APKBUILD
 # make release    static programs for eight processors, and their tests; RELEASE=s390x
+# make oci        from these one container image for all platforms
+# make npm        from these packages for Node.js
+# make sums       SHA256SUMS of all files in $(DIST)
 
 # docs/releasing.md describes the order.
 DIST = dist
@@ -55,12 +58,27 @@ release-build:
 	@tools/need $(RELEASE_NEEDS)
 	@packaging/release-build $(VERSION) $(BUILD) $(DIST) $(RELEASE)
 
-# The behaviour tests for each program, under qemu where necessary.
+# The behaviour tests for each program, under qemu where necessary; with QUICK=1 those of
+# make test-quick.
 release: release-build
 	@tools/need $(BEHAVIOUR_NEEDS) python3-pytest-rerunfailures qemu-user-static
 	@$(GLIBC) -s helpers
 	@packaging/release-test $(VERSION) $(BUILD) $(BUILD)/glibc/helpers $(DIST) \
 		$(RELEASE)
 
+# An image to copy the program from. SOURCE is the address of the repository, which the
+# image and the packages for npm name.
+SOURCE = https://dumb-init.invalid
+oci: release-build
+	@packaging/oci $(VERSION) $(REVISION) $(SOURCE) "$$(packaging/epoch)" $(DIST) \
+		$(RELEASE)
+
+npm: release-build
+	@packaging/npm $(VERSION) $(SOURCE) $(DIST) $(RELEASE)
+
+sums:
+	@cd $(DIST) && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\0' | \
+		LC_ALL=C sort -z | xargs -0 sha256sum >SHA256SUMS
+
 .PHONY: dist wheel builddeb builddeb-docker buildrpm apkbuild release-build \
-	release
+	release oci npm sums
