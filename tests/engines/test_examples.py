@@ -18,7 +18,7 @@ import psutil
 import pytest
 import yaml
 
-from conftest import AT_ONCE, NO_NETWORK, Container, Engine, docker
+from conftest import AT_ONCE, NO_NETWORK, PATIENCE, Container, Engine, docker
 from examples import (EXAMPLES, build, check_kubernetes, context, ecs_errors,
                       make_base, run, seconds, words)
 from watch import patience, state, wait_until
@@ -32,11 +32,11 @@ A_MINUTE = 62  # seconds; crond starts its next job in less
 # Clients, in Python. The second one has an idle connection, too.
 POST = """if True:
     import sys, urllib.request
-    urllib.request.urlopen("http://127.0.0.1:8080/" + sys.argv[1], b"", timeout=10)
+    urllib.request.urlopen("http://127.0.0.1:8080/" + sys.argv[1], b"")
 """
 GET = """if True:
     import http.client, sys
-    idle, busy = (http.client.HTTPConnection("127.0.0.1", 8080, timeout=10)
+    idle, busy = (http.client.HTTPConnection("127.0.0.1", 8080)
                   for _ in range(2))
     idle.request("GET", "/first")
     idle.getresponse().read()
@@ -140,7 +140,7 @@ def test_readme_names_every_example():
 
 def test_alpine_job_finishes_after_crond_has_exited(start):
     container = start("alpine")
-    container.wait_for("^backup: begun$", A_MINUTE)
+    container.wait_for("^backup: begun$", A_MINUTE + patience())
     stops(container, "alpine")
     assert "backup: finished" in container.logs()
 
@@ -161,7 +161,8 @@ def test_debian_worker_is_not_root_and_finishes_its_job(start, options):
     writer_words = ["timeout", str(patience()), *container.engine.command, "exec",
                     "--interactive", "--user", "www-data", container.name,
                     "sh", "-c", script]
-    stop_words = [*container.engine.command, "stop", container.name]
+    stop_words = [*container.engine.command, "stop", "--time", str(PATIENCE),
+                  container.name]
     with subprocess.Popen(writer_words, stdin=subprocess.PIPE, text=True,
                           stdout=subprocess.PIPE) as writer:
         assert writer.stdout.readline() == "open\n"
@@ -375,8 +376,12 @@ def test_misspelt_field_of_a_task_is_refused(path, wrong):
 
 def test_task_keeps_serving_until_a_second_sigterm(start):
     _, container = task()
-    running = start("node", *container["entryPoint"][1:], *container["command"],
-                    options=["--entrypoint", container["entryPoint"][0]],
+    words = container["entryPoint"]
+    # Longer than any machine takes for the client.
+    words[words.index("--delay") + 1] = "TERM:1h"
+    words[words.index("--kill-after") + 1] = "1h"
+    running = start("node", *words[1:], *container["command"],
+                    options=["--entrypoint", words[0]],
                     init="--verbose")
     running.wait_for("^listening$")
     running.kill("TERM")
@@ -440,7 +445,7 @@ def test_compose_stops_both_with_either_init(engine, compose):
     tick.wait_for("^ready$")
     collect.wait_for("^load: started$")
     collect.wait_for("^memory: started$")
-    compose("stop")
+    compose("stop", "--timeout", str(PATIENCE))
     # Each has a handler, and exits with 0.
     assert (collect.status(), tick.status()) == (0, 0)
     assert shell_files(collect) == ["load", "memory"]

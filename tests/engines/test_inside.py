@@ -12,7 +12,8 @@ import uuid
 import psutil
 import pytest
 
-from conftest import AT_ONCE, CGROUP, PATIENCE, Container, names, place_of
+from conftest import (AT_ONCE, CGROUP, PATIENCE, Container, names, place_of,
+                      remove_pod)
 from watch import state, status_field, wait_until
 
 INIT = os.environ["INIT"]
@@ -207,7 +208,8 @@ def test_out_of_memory_kill_has_a_line(engine):
 @pytest.mark.parametrize("engine", ["podman-entrypoint"], indirect=True)
 def test_pause_is_the_infra_container_of_a_pod(engine):
     pod = f"pod-{uuid.uuid4().hex[:12]}"
-    engine("pod", "create", "--name", pod, "--share", "pid", "--infra-image", "plain",
+    engine("pod", "create", "--name", pod, "--share", "pid", "--network", "none",
+           "--infra-image", "plain",
            "--infra-command", "/usr/bin/dumb-init --pause", "--infra-name",
            f"{pod}-infra", "--cgroup-parent", f"/{CGROUP}")
     try:
@@ -219,10 +221,11 @@ def test_pause_is_the_infra_container_of_a_pod(engine):
         # The shorter one has exited and was reaped.
         wait_until(lambda: names(infra.children()) == ["sleep"], "the orphans")
         begin = time.monotonic()
-        engine("stop", Container(engine, f"{pod}-infra").name)
+        engine("stop", "--time", str(PATIENCE),
+               Container(engine, f"{pod}-infra").name)
         assert time.monotonic() - begin < AT_ONCE
     finally:
-        engine("pod", "rm", "--force", "--time", "0", pod)
+        remove_pod(pod)
 
 
 # dockerd's information about its init

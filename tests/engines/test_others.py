@@ -54,7 +54,7 @@ class Runtime:
         """Runs another program of the runtime."""
         return subprocess.run([program, *self.place(), *words], check=True, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=60).stdout
+                              timeout=600).stdout
 
     def start(self, *command, **how):
         """Starts the command under dumb-init. Returns the client; its stdout has the
@@ -151,7 +151,7 @@ class Nspawn(Runtime):
         super().end()
         remove = ["unshare", "--mount", "sh", "-c", CGROUP_V2 +
                   'find "$0" -depth -type d -exec rmdir {} +', f"{CGROUP}-{self.name}"]
-        wait_until(lambda: subprocess.run(remove, timeout=60).returncode == 0,
+        wait_until(lambda: subprocess.run(remove, timeout=600).returncode == 0,
                    "the removal of the cgroups")
 
 
@@ -295,8 +295,9 @@ def test_container_has_the_output_and_status_of_command(runtime):
 def test_orphans_are_reaped(runtime):
     status, output = runtime.run("sh", "-c", ORPHANER % runtime.processes, init=["-w"])
     assert output.count("[dumb-init] reaped orphan") == ORPHANS
-    assert output.splitlines()[-1] == " ".join(
-        f"/proc/{pid + 1}" for pid in range(runtime.processes))
+    # Not always the last line: dumb-init reaps an orphan, and then prints that.
+    assert " ".join(f"/proc/{pid + 1}" for pid in range(runtime.processes)) \
+        in output.splitlines()
     assert status == runtime.status(0)
 
 

@@ -31,11 +31,11 @@ class Runtime:
     def __call__(self, *words, check=True):
         return subprocess.run([*self.client, *words], check=check, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=60)
+                              timeout=600)
 
     def run(self, *words, **how):
         return subprocess.run(self.words(*words), check=False, text=True,
-                              capture_output=True, timeout=60, **how)
+                              capture_output=True, timeout=600, **how)
 
     def start(self, *words):
         """Starts the client; its output can be read."""

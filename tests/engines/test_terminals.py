@@ -20,7 +20,8 @@ def shell(engine):
     terminal, container = engine.terminal(*BASH, options=INTERACTIVE)
     terminal.expect(PROMPT)
     yield terminal, container
-    terminal.close(force=True)
+    terminal.kill(signal.SIGKILL)
+    terminal.wait()
 
 
 def answer(terminal, command):
@@ -74,7 +75,8 @@ def test_window_size_and_its_changes_arrive(engine):
         while terminal.expect_exact([f"{rows} {columns}\r\n", pexpect.TIMEOUT],
                                     timeout=1):
             terminal.kill(signal.SIGWINCH)
-    terminal.close(force=True)
+    terminal.kill(signal.SIGKILL)
+    terminal.wait()
 
 
 def test_detached_container_runs_on_and_can_be_attached_again(shell, engine):
