@@ -18,8 +18,13 @@ def microseconds(words, command, as_pid_1=False):
                              stdout=subprocess.PIPE, bufsize=0,
                              env=harness.ENVIRONMENT)
     popen.stdout.read(8)
-    pid = harness.children(popen.pid)[0] if as_pid_1 else popen.pid
-    process = os.pidfd_open(pid)
+    try:
+        pid = harness.children(popen.pid)[0] if as_pid_1 else popen.pid
+        process = os.pidfd_open(pid)
+    except (IndexError, ProcessLookupError):  # this program was late: once more
+        popen.stdout.close()
+        popen.wait()
+        return microseconds(words, command, as_pid_1)
     if not select.select([process], [], [], harness.LIMIT)[0]:
         sys.exit(f"{popen.args}: expected an exit, got none")
     ended = time.monotonic_ns()

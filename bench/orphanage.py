@@ -58,7 +58,9 @@ def million(inits, program, scale):
     for init in inits:
         count = round((MILLION if init is inits[0] else OTHERS_REAP) * scale)
         with harness.running(init.words(), [program], as_pid_1=True) as process:
+            # Start-up ends after 5 ms of quiet, or 8 wake-ups.
             make_and_reap(process, 10)
+            time.sleep(0.03)
             before = memory.usage(process.pid)
             clock, used = make_and_reap(process, count)
             after = memory.usage(process.pid)

@@ -398,6 +398,8 @@ def test_children_of_command_continue_too_if_it_alone_gets_the_signals(
     tini.symlink_to(init)
     ours, command = run_in(shell, f"{tini} sh -c 'echo running; cat; echo done'")
     child, = wait_until(lambda: children(command), "cat to start")
+    # If SIGTSTP stopped it before exec, dash would wait for it in vfork(2), and not stop.
+    wait_until(lambda: status_field(child, "Name") == "cat", "cat")
     shell.send(CTRL_Z)
     stopped_in(shell, ours, command, child)
     bring_back(shell, ours, child, command)

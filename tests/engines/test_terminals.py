@@ -83,13 +83,16 @@ def test_detached_container_runs_on_and_can_be_attached_again(shell, engine):
     terminal, container = shell
     assert answer(terminal, "x=kept").strip() == ""
     # Podman accepts these keys only one by one: it must read each by itself.
-    terminal.delaybeforesend = 0.2
-    for key in DETACH:
-        terminal.send(key)
-    terminal.expect(pexpect.EOF)
+    detached, terminal.delaybeforesend = False, 0.1
+    while not detached:
+        terminal.delaybeforesend *= 2
+        for key in DETACH:
+            terminal.send(key)
+        detached = terminal.expect([pexpect.TIMEOUT, pexpect.EOF], timeout=10)
     assert container.state["Status"] == "running"
     attached = on_terminal([*engine.command, "attach", container.name])
-    attached.sendline("echo $x here")
+    # ^U: the shell may have got keys.
+    attached.sendline("\x15echo $x here")
     attached.expect("kept here\r\n")
     attached.sendline("exit 6")
     attached.expect(pexpect.EOF)

@@ -116,9 +116,7 @@ list() {
 	dpkg-query -W
 }
 cd "$1"
-apt-get download dumb-init=1.2.5* || {
-	apt-get update && apt-get download dumb-init=1.2.5*
-}
+"$3/tools/again" sh -c 'apt-get update && apt-get download dumb-init=1.2.5*'
 dpkg --purge dumb-init
 list >before
 dpkg -i dumb-init_1.2.5*.deb
@@ -135,7 +133,7 @@ diff before after
 
 def test_package_upgrades_debians_and_leaves_nothing_when_removed(deb, tmp_path):
     before = run("dpkg-query", "-W")
-    said = run(COPY, "sh", "-c", UPGRADE, "sh", tmp_path, deb)
+    said = run(COPY, "sh", "-c", UPGRADE, "sh", tmp_path, deb, ROOT)
     assert f"Unpacking dumb-init ({VERSION}-1) over (1.2.5" in said
     assert re.findall(r"^dumb-init v(\S+)", said, re.M) == ["1.2.5", VERSION]
     assert run("dpkg-query", "-W") == before
@@ -158,10 +156,11 @@ printf '%s\n' '[engine]' 'runtime = "runc"' 'cgroup_manager = "cgroupfs"' \
 	'events_logger = "none"' >/mnt/containers.conf
 printf '%s\n' '[storage]' 'driver = "overlay"' 'graphroot = "/mnt/podman"' \
 	'runroot = "/run/podman"' >/mnt/storage.conf
-mmdebstrap --quiet --variant=apt --dpkgopt='path-exclude=/usr/share/doc/*' \
+tools/again mmdebstrap --quiet --variant=apt \
+	--dpkgopt='path-exclude=/usr/share/doc/*' \
 	--dpkgopt='path-exclude=/usr/share/locale/*' \
-	--include=build-essential,debhelper,musl-tools,libcmocka-dev bookworm - |
-	podman import - debian:bookworm
+	--include=build-essential,debhelper,musl-tools,libcmocka-dev bookworm /mnt/bookworm.tar
+podman import /mnt/bookworm.tar debian:bookworm
 export DOCKER_ARGS="--network none --cgroup-parent /$2
 	--ulimit nofile=1024:1024 --ulimit nproc=4096:4096"
 make builddeb-docker BASE_IMAGE=debian:bookworm DIST="$1"
@@ -173,6 +172,6 @@ def test_package_built_in_a_container_is_the_same(built, tmp_path):
     try:
         run(COPY, "sh", "-c", IN_CONTAINER, "sh", tmp_path, cgroup)
     finally:
-        run("find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path",
+        run("find", "/sys/fs/cgroup", "-ignore_readdir_race", "-depth", "-type", "d", "-path",
             f"*/{cgroup}*", "-exec", "rmdir", "{}", ";")
     assert sums(tmp_path) == sums(built)

@@ -283,7 +283,7 @@ def test_program_of_each_platform_is_pid_1_under_qemu(layout):
         said = run(COPY, "sh", "-c", FOREIGN, "sh", f"{layout}.tar", cgroup,
                    stdin=None, input=table)
     finally:
-        run("find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path",
+        run("find", "/sys/fs/cgroup", "-ignore_readdir_race", "-depth", "-type", "d", "-path",
             f"*/{cgroup}*", "-exec", "rmdir", "{}", ";")
     for name, (platform, _) in PLATFORMS.items():
         assert "/".join(platform.split("/")[:2]) in said.splitlines()

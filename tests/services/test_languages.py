@@ -94,6 +94,7 @@ def start_sidekiq(container, *words):
     container.add("/app/start", "#!/bin/sh\nredis-server --daemonize yes\n"
                   "until redis-cli ping; do sleep 0.05; done\nexec \"$@\"\n", 0o755)
     container.start_service("Sidekiq", ["sidekiq"], ["/app/start", "sidekiq", *words])
+    container.expect("PONG")
     container.exec("ruby", "-r", "/app/worker.rb", "-e", "Job.perform_async")
     container.begun()
 

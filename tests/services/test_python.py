@@ -13,7 +13,9 @@ def slow():
     open("/shared/complete", "w").close()
     return "complete"
 """
+# A worker that has no handler of its own yet would lose a signal.
 WSGI = SLOW + """
+open(f"/shared/worker-{os.getpid()}", "w").close()
 def app(environ, start_response):
     body = slow() if environ["PATH_INFO"] == "/slow" else "quick"
     start_response("200 OK", [("Content-Length", str(len(body)))])
@@ -53,11 +55,19 @@ def gunicorn(container):
     return container
 
 
+def wait_for_workers(container, number):
+    """Waits until so many workers in all have loaded the application."""
+    container.wait_until(
+        lambda: len(list(container.shared.glob("worker-*"))) == number,
+        f"{number} workers")
+
+
 def start_gunicorn(container, options=("--single-child",), words=()):
     container.start_service("gunicorn", ["--single-child", "--", "gunicorn"],
                             [*options, "--", "gunicorn", "--chdir", "/app",
                              "--workers", "2", "--timeout", "3600",
                              "--graceful-timeout", "3600", *words])
+    wait_for_workers(container, 2)
     return container.slow_request(ADDRESS)
 
 

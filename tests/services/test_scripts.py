@@ -60,8 +60,10 @@ SURVIVES = "(trap '' TERM; exec tee /shared/log)"
     ([], f"set -o pipefail; trap : TERM; /app/server | {SURVIVES}")])
 def test_last_lines_reach_tee(server, options, script):
     server.start("dumb-init", *options, "--", "bash", "-c", script)
+    log = server.shared / "log"
+    server.wait_until(lambda: log.exists() and log.read_text(), "tee, after its trap")
     assert stop(server) == 6
-    assert "cleaned up" in (server.shared / "log").read_text()
+    assert "cleaned up" in log.read_text()
 
 
 # The last status of a pipe counts, here that of tee. -i ignores SIGINT only.

@@ -65,6 +65,10 @@ LEFT_OUT = {
         test_value_of_a_rewritten_signal_is_kept
         test_every_queued_signal_arrives_though_the_queue_is_full
         """,
+    "a stop signal may stop qemu, or get lost, between two waits for signals": """
+        test_background_job_of_a_shell_stops_when_it_reads_the_terminal
+        test_ctrl_z_under_a_shell_gives_the_prompt_back
+        """,
     "qemu uses SIGILL, SIGBUS, SIGFPE, SIGSEGV, 32 and 33 itself": """
         test_kill_by_a_forwarded_signal_is_not_explained: -11-11
         test_signals_that_other_inits_keep_are_forwarded

@@ -13,7 +13,7 @@ import time
 
 from watch import children, wait_until, waits_for_good
 
-LIMIT = 10  # seconds, for events that come at once unless a test fails
+LIMIT = 60  # seconds, for events that come at once unless a test fails
 NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
 # left: the init waits for processes that outlive COMMAND. killed: COMMAND is killed.

@@ -1,6 +1,7 @@
 """One fault: a system call is made to fail, and the outcome is checked."""
 
 import collections
+import contextlib
 import ctypes
 import os
 import re
@@ -286,7 +287,8 @@ class Trial:
                 raise Bad("exited before the remaining processes")
             return True
         for pid in children(subject.pid):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         return False
 
     def status(self):

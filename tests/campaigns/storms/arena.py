@@ -83,6 +83,9 @@ class Init:
         if not self.as_pid_1:
             return self.popen.pid
         if self._pid is None:
+            # Before, the child is one by which in-pid-namespace tries unshare.
+            comm = pathlib.Path(f"/proc/{self.popen.pid}/comm")
+            wait_until(lambda: comm.read_text() == "unshare\n", "unshare")
             self._pid, = wait_until(lambda: children(self.popen.pid), "the init")
         return self._pid
 
