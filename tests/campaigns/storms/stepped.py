@@ -6,6 +6,7 @@ import json
 import platform
 import shutil
 import subprocess
+import tempfile
 
 from arena import ROOT, Skipped
 
@@ -15,14 +16,14 @@ LIMIT = 300  # seconds
 KERNEL = "linux.uml"
 
 
-def boot(place, rounds):
-    """The output of steps."""
+def boot(place, rounds, directory):
+    """The output of steps. The kernel's files are in directory, not in $HOME."""
     words = ["/usr/bin/python3", ROOT / "tests/campaigns/storms/steps", place.init,
              place.helpers, rounds, place.random.getrandbits(31)]
     kernel = subprocess.Popen(
-        [KERNEL, "mem=128M", "rootfstype=hostfs", "rootflags=/", "ro", "quiet",
-         "con=null", "con0=null,fd:1", "con1=null", "ssl=null", f"init={words[0]}",
-         "--", *map(str, words[1:])],
+        [KERNEL, f"uml_dir={directory}/", "mem=128M", "rootfstype=hostfs",
+         "rootflags=/", "ro", "quiet", "con=null", "con0=null,fd:1", "con1=null",
+         "ssl=null", f"init={words[0]}", "--", *map(str, words[1:])],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, errors="replace")
     try:
@@ -36,7 +37,8 @@ def storm(place):
     if not shutil.which(KERNEL):
         raise Skipped(f"no user-mode Linux ({KERNEL}) here, {platform.machine()}")
     rounds = place.part(ROUNDS, 1)
-    said = boot(place, rounds)
+    with tempfile.TemporaryDirectory() as directory:
+        said = boot(place, rounds, directory)
     lines = [line.partition("steps: ")[2] for line in said.splitlines()
              if "steps: " in line]
     if not lines:
