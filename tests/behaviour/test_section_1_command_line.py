@@ -1,10 +1,14 @@
 """Contract, section 1: the command line and the environment."""
 
+import contextlib
 import os
 import pathlib
 import re
+import signal
 
 import pytest
+
+from conftest import state, wait_until
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -173,6 +177,21 @@ def test_help_lists_every_option_on_stdout(run, option):
     rows = re.findall(r"^(  (?:-.,|   ) --\S+(?: \S+)?)( +)\S", result.stdout, re.M)
     assert {len(option + blanks) for option, blanks in rows} == \
         {max(len(option) for option, _ in rows) + 2}
+
+
+def test_help_without_room_on_stdout_ends_with_sigterm(start):
+    _, output = pipe = os.pipe()
+    os.set_blocking(output, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(output, b"x" * 4096)
+    os.set_blocking(output, True)
+    started = start("--help", stdout=output)
+    wait_until(lambda: state(started.pid) == "S", "dumb-init to wait for room")
+    started.send(signal.SIGTERM)
+    assert started.status() == 128 + signal.SIGTERM
+    for each in pipe:
+        os.close(each)
 
 
 @pytest.mark.parametrize("option", ["-V", "--version"])
