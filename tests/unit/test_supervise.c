@@ -149,6 +149,82 @@ static void test_kill_by_a_signal_of_dumb_init_is_not_explained(void **state)
 	assert_false(is_expected(SIGNALS_BIT(SIGKILL), SIGSEGV));
 }
 
+/* A child that has stopped; traced: by this process. */
+static siginfo_t stopped_child(bool traced)
+{
+	siginfo_t child = { .si_pid = 0 };
+	const pid_t pid = fork();
+
+	if (pid == 0) {
+		if (traced)
+			(void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		(void)raise(SIGSTOP);
+		for (;;)
+			(void)pause();
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &child, WSTOPPED | WNOWAIT),
+			 0);
+	return child;
+}
+
+static void kill_child(pid_t pid)
+{
+	siginfo_t exited;
+
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &exited, WEXITED | WNOWAIT),
+			 0);
+}
+
+static void test_only_a_child_that_has_exited_is_reaped(void **state)
+{
+	const siginfo_t child = stopped_child(false);
+	siginfo_t exited;
+
+	(void)state;
+	assert_false(reap(child.si_pid, &exited, NULL));
+	kill_child(child.si_pid);
+	assert_true(reap(child.si_pid, &exited, NULL));
+	assert_int_equal(exited.si_pid, child.si_pid);
+	assert_int_equal(exited.si_code, CLD_KILLED);
+	assert_int_equal(exited.si_status, SIGKILL);
+}
+
+static void test_detach_succeeds_only_for_a_traced_child(void **state)
+{
+	const siginfo_t child = stopped_child(true);
+	siginfo_t exited;
+
+	(void)state;
+	assert_true(detach_traced(&child));
+	assert_false(detach_traced(&child));
+	kill_child(child.si_pid);
+	assert_true(reap(child.si_pid, &exited, NULL));
+}
+
+static void test_stop_is_taken_without_a_wait(void **state)
+{
+	const siginfo_t child = stopped_child(false);
+	siginfo_t left = { .si_pid = 0 };
+
+	(void)state;
+	errno = EPERM;
+	assert_true(forget_stop(child.si_pid));
+	assert_int_equal(
+		waitid(P_PID, (id_t)child.si_pid, &left, WSTOPPED | WNOHANG),
+		0);
+	assert_int_equal(left.si_pid, 0);
+	errno = EPERM;
+	assert_true(forget_stop(child.si_pid));
+	kill_child(child.si_pid);
+	assert_true(reap(child.si_pid, &left, NULL));
+	errno = EPERM;
+	assert_false(forget_stop(child.si_pid));
+	errno = ESRCH;
+	assert_true(forget_stop(child.si_pid));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +239,9 @@ int main(void)
 			test_missed_signal_is_not_taken_for_the_next_one),
 		cmocka_unit_test(
 			test_kill_by_a_signal_of_dumb_init_is_not_explained),
+		cmocka_unit_test(test_only_a_child_that_has_exited_is_reaped),
+		cmocka_unit_test(test_detach_succeeds_only_for_a_traced_child),
+		cmocka_unit_test(test_stop_is_taken_without_a_wait),
 	};
 
 	return cmocka_run_group_tests_name("supervise", tests, NULL, NULL);
