@@ -143,7 +143,7 @@ def test_trace_stop_during_the_check_for_a_job_stop_does_not_hang(start, helper)
     first."""
     started = start("-g", helper("traced"), "signals", stdin=subprocess.PIPE, before=[
         "strace", "-qq", "-o", "/dev/null", "-e", "trace=waitid",
-        "-e", "inject=waitid:delay_exit=2000000"])
+        "-e", "inject=waitid:delay_exit=1000000"])
     command = int(started.expect(rb"ready (\d+)\r?\n")[1])
     ours, = children(started.pid)
     wait_until(lambda: waits_for_good(ours), "the init to be idle")
