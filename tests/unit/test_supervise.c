@@ -158,7 +158,7 @@ static siginfo_t stopped_child(bool traced)
 	if (pid == 0) {
 		if (traced)
 			(void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		(void)raise(SIGSTOP);
+		(void)kill(getpid(), SIGSTOP);
 		for (;;)
 			(void)pause();
 	}
