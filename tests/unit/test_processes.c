@@ -4,6 +4,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -87,6 +90,51 @@ static void test_list_of_children_that_cannot_be_read_is_an_error(void **state)
 	assert_int_equal(walk.error, ENOTDIR);
 }
 
+static void test_children_are_listed_only_when_asked(void **state)
+{
+	struct walk walk = empty_walk();
+	const bool kernel_lists = kernel_lists_children(getpid());
+	const pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* if a check fails */
+		for (;;)
+			(void)pause();
+	}
+	assert_true(child > 0);
+	for (int by_thread = 0; by_thread <= kernel_lists; by_thread++) {
+		walk.by_thread = by_thread != 0;
+		walk.listed = false;
+		list_children(&walk, getpid());
+		assert_int_equal(take_to_visit(&walk), 0);
+		walk.listed = true;
+		list_children(&walk, getpid());
+		assert_int_equal(take_to_visit(&walk), child);
+		walk = empty_walk();
+	}
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void test_children_that_cannot_be_listed_are_an_error(void **state)
+{
+	const struct rlimit none = { 0, 0 };
+	struct walk walk = empty_walk();
+	const pid_t child = fork();
+	int status = 0;
+
+	(void)state;
+	if (child == 0) {
+		walk.listed = true;
+		(void)setrlimit(RLIMIT_NOFILE, &none);
+		list_children(&walk, getpid());
+		_exit(walk.error);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, EMFILE << 8);
+}
+
 static void test_process_that_was_already_signalled_is_spared(void **state)
 {
 	const pid_t self = getpid();
@@ -135,6 +183,9 @@ int main(void)
 		cmocka_unit_test(test_list_of_children_is_read_in_pieces),
 		cmocka_unit_test(
 			test_list_of_children_that_cannot_be_read_is_an_error),
+		cmocka_unit_test(test_children_are_listed_only_when_asked),
+		cmocka_unit_test(
+			test_children_that_cannot_be_listed_are_an_error),
 		cmocka_unit_test(
 			test_process_that_was_already_signalled_is_spared),
 		cmocka_unit_test(

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 
 #include <cmocka.h>
 
@@ -156,6 +157,7 @@ static siginfo_t stopped_child(bool traced)
 	const pid_t pid = fork();
 
 	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* if a check fails */
 		if (traced)
 			(void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		(void)kill(getpid(), SIGSTOP);

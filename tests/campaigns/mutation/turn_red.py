@@ -20,6 +20,7 @@ import watch
 
 # Shorter than usual, because a test that hangs does so three times.
 watch.TIMEOUT = 4
+watch.MOST = 2
 LIMIT = 20  # seconds for a test
 
 
