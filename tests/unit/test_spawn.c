@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 
 #include <cmocka.h>
 
@@ -96,6 +97,40 @@ static void test_start_ends_at_exec_or_at_its_timeout(void **state)
 	assert_false(spawn_is_starting(&start));
 }
 
+static void test_only_a_stop_before_it_is_ready_is_ended(void **state)
+{
+	struct start *start = mmap(NULL, sizeof(*start), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(start, MAP_FAILED);
+	for (int ready = 0; ready < 2; ready++) {
+		const pid_t pid = fork();
+		siginfo_t child = { .si_pid = 0 };
+
+		if (pid == 0) {
+			/* If a check fails. */
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			(void)kill(getpid(), SIGSTOP);
+			start->starting = 0;
+			for (;;)
+				(void)pause();
+		}
+		assert_true(pid > 0);
+		assert_int_equal(
+			waitid(P_PID, (id_t)pid, &child, WSTOPPED | WNOWAIT),
+			0);
+		start->starting = 1;
+		start->ready = ready != 0;
+		start->awaited = false;
+		spawn_await_exec(start, pid);
+		assert_int_equal(start->starting, ready);
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		assert_int_equal(waitpid(pid, NULL, 0), pid);
+	}
+	assert_int_equal(munmap(start, sizeof(*start)), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -105,6 +140,7 @@ int main(void)
 		cmocka_unit_test(
 			test_only_the_first_variable_of_a_name_is_changed),
 		cmocka_unit_test(test_start_ends_at_exec_or_at_its_timeout),
+		cmocka_unit_test(test_only_a_stop_before_it_is_ready_is_ended),
 	};
 
 	return cmocka_run_group_tests_name("spawn", tests, NULL, NULL);
