@@ -488,18 +488,19 @@ static int parse_words(struct parser *parser)
 	return OPTIONS_RUN;
 }
 
-static bool is_blank(char c)
+/* As isspace(3) in the C locale. */
+static bool is_space(char c)
 {
-	return c == ' ' || c == '\t' || c == '\n';
+	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Splits text into words at blanks. Fills words, and adds a NULL. */
+/* Splits text into words at whitespace. Fills words, and adds a NULL. */
 static void split_words(char *text, char **words)
 {
 	bool in_word = false;
 
 	for (; *text != '\0'; text++) {
-		if (is_blank(*text)) {
+		if (is_space(*text)) {
 			*text = '\0';
 			in_word = false;
 		} else if (!in_word) {
