@@ -350,6 +350,17 @@ def test_failure_to_create_a_process_is_1(run):
     assert result.stderr.startswith("[dumb-init] cannot create a process for 'true': ")
 
 
+@pytest.mark.usefixtures("unsanitized")
+def test_exec_that_fails_with_eagain_each_time_is_126(run):
+    """strace injects the error, as RLIMIT_NPROC does not bind root."""
+    result = run("/bin/true", before=["strace", "-f", "-qq", "-o", "/dev/null", "-e",
+                                      "trace=execve", "-e",
+                                      "inject=execve:error=EAGAIN"])
+    assert (result.returncode, result.stderr) == (126, "[dumb-init] cannot execute "
+                                                  "'/bin/true': Resource temporarily "
+                                                  "unavailable\n")
+
+
 TRIES = 100
 
 

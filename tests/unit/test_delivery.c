@@ -1,12 +1,16 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -134,6 +138,116 @@ static void test_alarm_interrupts_a_call_that_sleeps(void **state)
 	close(ends[1]);
 }
 
+enum {
+	NO_TIMERS = 1,
+	STOP_OF_ANOTHER = 2, /* one comes, and has to remain pending */
+	CONTINUED = 0,       /* the exit status of the child */
+	STOPPED = 1,
+	WRONG = 2,
+};
+
+static void wait_for_stop_of_another(void)
+{
+	siginfo_t stop;
+
+	if (!delivery_take(SIGNALS_BIT(SIGTSTP), &stop,
+			   INT64_C(60000) * NUMBERS_MS) ||
+	    stop.si_code != SI_USER || stop.si_pid != getppid())
+		_exit(WRONG);
+}
+
+/* A child that stops after the delay, in a group of its own. */
+static pid_t start_stop(int64_t delay_ns, int flags)
+{
+	const struct rlimit none = { 0, 0 };
+	struct inherited inherited;
+	siginfo_t resumed = { .si_signo = 0 };
+	const pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid > 0)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* if a check fails */
+	(void)setpgid(0, 0);
+	if (!delivery_block_all(&inherited) ||
+	    ((flags & NO_TIMERS) && setrlimit(RLIMIT_SIGPENDING, &none) < 0))
+		_exit(WRONG);
+	if (!delivery_stop_unless_continued(SIGTSTP, delay_ns, &resumed))
+		_exit(STOPPED);
+	if (resumed.si_signo != SIGCONT)
+		_exit(WRONG);
+	if (flags & STOP_OF_ANOTHER)
+		wait_for_stop_of_another();
+	_exit(CONTINUED);
+}
+
+static char state_of(pid_t pid)
+{
+	char path[64], text[256] = "";
+	int file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	file = open(path, O_RDONLY);
+	assert_true(read(file, text, sizeof(text) - 1) > 0);
+	close(file);
+	return strrchr(text, ')')[2];
+}
+
+static void assert_ends(pid_t pid, int code, int status)
+{
+	siginfo_t child;
+
+	assert_int_equal(waitid(P_PID, (id_t)pid, &child, WEXITED | WSTOPPED),
+			 0);
+	assert_int_equal(child.si_code, code);
+	assert_int_equal(child.si_status, status);
+}
+
+static void test_process_stops_unless_it_is_continued(void **state)
+{
+	(void)state;
+	for (int flags = 0; flags <= NO_TIMERS; flags++) {
+		const pid_t pid = start_stop(NUMBERS_MS, flags);
+
+		assert_ends(pid, CLD_STOPPED, SIGTSTP);
+		assert_int_equal(kill(pid, SIGCONT), 0);
+		assert_ends(pid, CLD_EXITED, STOPPED);
+	}
+}
+
+/* The second SIGTSTP discards a SIGCONT that is still pending. */
+static void test_sigcont_in_the_delay_prevents_the_stop_alone(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		const int flags = i < 2 ? 0 : STOP_OF_ANOTHER;
+		const pid_t pid =
+			start_stop(INT64_C(60000) * NUMBERS_MS, flags);
+
+		while (state_of(pid) == 'R')
+			(void)sched_yield();
+		assert_int_equal(kill(pid, SIGCONT), 0);
+		if (flags)
+			assert_int_equal(kill(pid, SIGTSTP), 0);
+		assert_ends(pid, CLD_EXITED, CONTINUED);
+	}
+}
+
+static void test_alarm_needs_a_timer(void **state)
+{
+	const struct rlimit none = { 0, 0 };
+	const pid_t pid = fork();
+	int timer;
+
+	(void)state;
+	if (pid == 0) {
+		if (setrlimit(RLIMIT_SIGPENDING, &none) < 0)
+			_exit(2);
+		_exit(delivery_start_alarm(&timer));
+	}
+	assert_ends(pid, CLD_EXITED, 0);
+}
+
 static int64_t now_ns(void)
 {
 	struct timespec now;
@@ -229,6 +343,10 @@ int main(void)
 			test_take_does_not_wait_if_no_signal_is_pending),
 		cmocka_unit_test(test_pending_signals_are_discarded),
 		cmocka_unit_test(test_alarm_interrupts_a_call_that_sleeps),
+		cmocka_unit_test(test_process_stops_unless_it_is_continued),
+		cmocka_unit_test(
+			test_sigcont_in_the_delay_prevents_the_stop_alone),
+		cmocka_unit_test(test_alarm_needs_a_timer),
 		cmocka_unit_test(test_clock_is_monotonic),
 		cmocka_unit_test(test_wait_ends_at_its_timeout),
 		cmocka_unit_test(test_signal_is_queued_with_its_siginfo),

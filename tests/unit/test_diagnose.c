@@ -601,6 +601,7 @@ static void test_unfit_program_of_this_machine_gets_no_hint(void **state)
 static void test_refusal_names_its_cause(void **state)
 {
 	static const char script[] = "#!/missing/sh\n";
+	char hint[DIAGNOSE_MAX];
 
 	(void)state;
 	write_program(script, strlen(script));
@@ -614,6 +615,8 @@ static void test_refusal_names_its_cause(void **state)
 	/* A FIFO without a writer: open(2) must not wait for one. */
 	assert_int_equal(mkfifo(path, 0755), 0);
 	assert_hint(EACCES, NULL);
+	errno = EACCES; /* as execve(2) leaves it */
+	assert_false(diagnose_file(path, EACCES, hint));
 	assert_int_equal(unlink(path), 0);
 }
 
