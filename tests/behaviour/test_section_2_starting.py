@@ -350,15 +350,34 @@ def test_failure_to_create_a_process_is_1(run):
     assert result.stderr.startswith("[dumb-init] cannot create a process for 'true': ")
 
 
-@pytest.mark.usefixtures("unsanitized")
-def test_exec_that_fails_with_eagain_each_time_is_126(run):
+def failing_exec(trace, inject):
     """strace injects the error, as RLIMIT_NPROC does not bind root."""
-    result = run("/bin/true", before=["strace", "-f", "-qq", "-o", "/dev/null", "-e",
-                                      "trace=execve", "-e",
-                                      "inject=execve:error=EAGAIN"])
+    return ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=execve", *inject]
+
+
+@pytest.mark.usefixtures("unsanitized")
+@pytest.mark.parametrize("error", ["EAGAIN", "EINTR"])
+def test_exec_that_fails_for_a_moment_is_tried_again(run, tmp_path, error):
+    result = run("/bin/echo", "started", before=failing_exec(
+        tmp_path / "trace", ["-e", f"inject=execve:error={error}:when=1"]))
+    assert "(INJECTED)" in (tmp_path / "trace").read_text()
+    assert (result.returncode, result.stdout, result.stderr) == (0, "started\n", "")
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_exec_that_fails_with_eagain_each_time_is_126(run, tmp_path):
+    result = run("/bin/true", before=failing_exec(
+        tmp_path / "trace", ["-e", "inject=execve:error=EAGAIN"]))
     assert (result.returncode, result.stderr) == (126, "[dumb-init] cannot execute "
                                                   "'/bin/true': Resource temporarily "
                                                   "unavailable\n")
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_exec_that_fails_for_another_reason_is_not_tried_again(run, tmp_path):
+    result = run("/missing/program", before=failing_exec(tmp_path / "trace", []))
+    assert result.returncode == 127
+    assert (tmp_path / "trace").read_text().count('execve("/missing/program"') == 1
 
 
 TRIES = 100

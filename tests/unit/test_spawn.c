@@ -131,6 +131,32 @@ static void test_only_a_stop_before_it_is_ready_is_ended(void **state)
 	assert_int_equal(munmap(start, sizeof(*start)), 0);
 }
 
+static void test_process_that_sleeps_on_a_word_is_woken(void **state)
+{
+	const int64_t limit = INT64_C(60000) * NUMBERS_MS;
+	_Atomic int *word = mmap(NULL, sizeof(*word), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	const int64_t begun = kernel_clock();
+	siginfo_t child = { .si_pid = 0 };
+	pid_t pid;
+
+	(void)state;
+	assert_ptr_not_equal(word, MAP_FAILED);
+	pid = fork();
+	if (pid == 0) {
+		kernel_futex_wait(word, 0, limit);
+		_exit(0);
+	}
+	while (child.si_pid == 0) {
+		kernel_futex_wake(word);
+		(void)sched_yield();
+		assert_int_equal(
+			waitid(P_PID, (id_t)pid, &child, WEXITED | WNOHANG), 0);
+	}
+	assert_true(kernel_clock() - begun < limit);
+	assert_int_equal(munmap(word, sizeof(*word)), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -141,6 +167,7 @@ int main(void)
 			test_only_the_first_variable_of_a_name_is_changed),
 		cmocka_unit_test(test_start_ends_at_exec_or_at_its_timeout),
 		cmocka_unit_test(test_only_a_stop_before_it_is_ready_is_ended),
+		cmocka_unit_test(test_process_that_sleeps_on_a_word_is_woken),
 	};
 
 	return cmocka_run_group_tests_name("spawn", tests, NULL, NULL);
