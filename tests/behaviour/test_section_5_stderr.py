@@ -360,24 +360,38 @@ def test_signals_of_libc_are_forwarded_after_a_line_without_room(
     stderr.close()
 
 
+@pytest.mark.parametrize("before", ["", "before\n"], ids=["start", "middle"])
 def test_messages_are_appended_where_the_position_of_a_file_is(start, helper, user,
-                                                               tmp_path):
+                                                               tmp_path, before):
     path = tmp_path / "said"
-    path.write_text("before\nlonger than that\n" + "x" * 2000)
+    path.write_text(before + "longer than that\n" + "x" * 2000)
     path.chmod(0o600)
     with open(path, "r+b", buffering=0) as file:
-        file.seek(len("before\n"))
+        file.seek(len(before))
         started = start_reporter(start, helper, user, file)
         signals_are_handled(started, 2)
         assert ends_at_sigterm(started)
         position = file.tell()
         file.write(b"after\n")
     text = path.read_bytes()
-    lines = text[:position].decode().splitlines()
-    assert lines[0] == "before"
-    assert all(line.startswith("[dumb-init] ") for line in lines[1:])
+    assert text.startswith(before.encode())
+    lines = text[len(before):position].decode().splitlines()
+    assert all(line.startswith("[dumb-init] ") for line in lines)
     assert len([line for line in lines if "SIGUSR1 from" in line]) == 2
     assert text[position:].startswith(b"after\n")
+
+
+@pytest.mark.parametrize("close, files", [("", ["0", "1", "2"]), ("<&-", ["1", "2"])],
+                         ids=["with stdin", "without stdin"])
+def test_lines_leave_no_file_open(start, helper, tmp_path, close, files):
+    """dumb-init opens a pipe on stderr again for each line."""
+    stderr = Stderr("pipe", tmp_path)
+    started = start_reporter(start, helper, ["sh", "-c", f'exec "$@" {close}', "sh"],
+                             stderr.given)
+    signals_are_handled(started, 5)
+    wait_until(lambda: waits_for_good(started.pid), "the next wait")
+    assert files_of(started.pid) == files
+    stderr.close()
 
 
 def test_messages_to_dev_null_do_not_stop_dumb_init(start, helper, user, mode):
