@@ -324,12 +324,27 @@ def test_line_that_found_no_room_for_a_moment_arrives(start, helper, mode, termi
 
 
 @pytest.mark.usefixtures("unsanitized")
+def test_line_that_found_no_room_on_a_socket_for_a_moment_arrives(start, helper,
+                                                                  tmp_path):
+    """strace refuses every second sendto(2)."""
+    stderr = Stderr("stream socket", tmp_path)
+    started = start_reporter(start, helper, failing(
+        "sendto", error="EAGAIN", when="1+2"), stderr.given)
+    ours, = children(started.pid)
+    for _ in range(2):
+        os.kill(ours, signal.SIGUSR1)
+        stderr.expect(rb"\[dumb-init\] SIGUSR1 from [^\n]*\n")
+    stderr.close()
+
+
+@pytest.mark.usefixtures("unsanitized")
 def test_of_several_lines_without_room_only_the_first_waits(start, helper, tmp_path):
     """Each wait has a timer. After a line that found room, one waits again."""
     trace = tmp_path / "trace"
     stderr = Stderr("pipe", tmp_path)
     started = start_reporter(start, helper, [
-        "strace", "-qq", "-o", str(trace), "-e", "trace=timer_create"], stderr.given)
+        "strace", "-qq", "-o", str(trace), "-e", "trace=timer_create,timer_delete"],
+        stderr.given)
     ours, = children(started.pid)
 
     def are_handled(count):
@@ -339,7 +354,8 @@ def test_of_several_lines_without_room_only_the_first_waits(start, helper, tmp_p
     for waits in (1, 2):
         stderr.fill()
         are_handled(5)
-        assert trace.read_text().count("timer_create(") == waits
+        calls = trace.read_text()
+        assert (calls.count("create("), calls.count("delete(")) == (waits, waits)
         stderr.drain()
         are_handled(1)
         stderr.expect(rb"\[dumb-init\] SIGUSR1 from ")
