@@ -275,6 +275,7 @@ static int make_file(void **state)
 
 static void test_stat_line_with_any_program_name_is_parsed(void **state)
 {
+	/* The second line has all flags except PF_KTHREAD. */
 	static const struct {
 		const char *line;
 		bool read;
@@ -283,7 +284,8 @@ static void test_stat_line_with_any_program_name_is_parsed(void **state)
 		{ "7 (sh) S 1 7 8 0 -1 4194560 9 9 9 9 9 9 9 9 20 0 1 0 1234 9",
 		  true,
 		  { 'S', 1, false, 1234 } },
-		{ "7 (a) Z 3 4) R 5 6 7 0 -1 0 9 9 9 9 9 9 9 9 20 0 1 0 5 9\n",
+		{ "7 (a) Z 3 4) R 5 6 7 0 -1 4292870143 9 9 9 9 9 9 9 9 20 0 1 "
+		  "0 5 9\n",
 		  true,
 		  { 'R', 5, false, 5 } },
 		{ "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 "
