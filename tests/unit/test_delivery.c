@@ -7,9 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -181,16 +183,17 @@ static pid_t start_stop(int64_t delay_ns, int flags)
 	_exit(CONTINUED);
 }
 
-static char state_of(pid_t pid)
+/* /proc/PID/syscall, proc(5), begins with the number of the call. */
+static bool waits_for_signals(pid_t pid)
 {
 	char path[64], text[256] = "";
 	int file;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
 	file = open(path, O_RDONLY);
 	assert_true(read(file, text, sizeof(text) - 1) > 0);
 	close(file);
-	return strrchr(text, ')')[2];
+	return strtol(text, NULL, 10) == SYS_rt_sigtimedwait;
 }
 
 static void assert_ends(pid_t pid, int code, int status)
@@ -205,7 +208,11 @@ static void assert_ends(pid_t pid, int code, int status)
 
 static void test_process_stops_unless_it_is_continued(void **state)
 {
+	const char *preloaded = getenv("LD_PRELOAD");
+
 	(void)state;
+	if (preloaded && strstr(preloaded, "vgpreload"))
+		skip(); /* valgrind(1) does not stop at SIGTSTP */
 	for (int flags = 0; flags <= NO_TIMERS; flags++) {
 		const pid_t pid = start_stop(NUMBERS_MS, flags);
 
@@ -224,7 +231,7 @@ static void test_sigcont_in_the_delay_prevents_the_stop_alone(void **state)
 		const pid_t pid =
 			start_stop(INT64_C(60000) * NUMBERS_MS, flags);
 
-		while (state_of(pid) == 'R')
+		while (!waits_for_signals(pid))
 			(void)sched_yield();
 		assert_int_equal(kill(pid, SIGCONT), 0);
 		if (flags)
