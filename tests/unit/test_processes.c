@@ -62,10 +62,13 @@ static void test_number_that_is_not_a_pid_is_not_visited(void **state)
 static void test_list_of_children_is_read_in_pieces(void **state)
 {
 	char path[] = "/tmp/test_processes.XXXXXX";
-	const int file = mkstemp(path);
 	struct walk walk = empty_walk();
+	int file;
 
 	(void)state;
+	/* A file may have the number 0. */
+	(void)close(STDIN_FILENO);
+	file = mkstemp(path);
 	assert_true(file >= 0);
 	/* More than one read, with a number across the boundary. */
 	for (int pid = 1000; pid < 1200; pid++)
@@ -130,14 +133,17 @@ static void test_children_that_cannot_be_listed_are_an_error(void **state)
 static void test_process_that_was_already_signalled_is_spared(void **state)
 {
 	const pid_t self = getpid();
-	const struct processes_signaled rows[] = {
-		{ PROCESSES_ALL, INT64_MAX, self },
-		{ getpgrp(), INT64_MAX, self },
-		{ self + 1, INT64_MAX, self },
-	};
 	struct walk walk = empty_walk();
+	struct proc_stat stat = { 0 };
+	const bool read = proc_read_stat(self, &stat);
+	const struct processes_signaled rows[] = {
+		{ PROCESSES_ALL, stat.start, self },
+		{ getpgrp(), stat.start, self },
+		{ self + 1, stat.start, self },
+	};
 
 	(void)state;
+	assert_true(read);
 	assert_false(is_spared(&walk, self));
 	walk.newest = self;
 	for (int by_pid = 0; by_pid < 2; by_pid++) {
@@ -165,6 +171,88 @@ test_newer_process_without_a_spared_parent_is_not_spared(void **state)
 	}
 }
 
+/* The PID of a child of a child, which exit with this process. */
+static pid_t start_grandchild(pid_t *child)
+{
+	pid_t pid = 0;
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	*child = fork();
+	assert_true(*child >= 0);
+	if (*child == 0) {
+		pid = fork();
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)!write(ends[1], &pid, pid > 0 ? sizeof(pid) : 0);
+		for (;;)
+			(void)pause();
+	}
+	assert_int_equal(read(ends[0], &pid, sizeof(pid)), sizeof(pid));
+	close(ends[0]);
+	close(ends[1]);
+	return pid;
+}
+
+static void test_process_of_a_newer_process_is_not_spared(void **state)
+{
+	const struct processes_signaled signaled = { PROCESSES_ALL, 0,
+						     getpid() };
+	struct walk walk = empty_walk();
+	pid_t child, grandchild = start_grandchild(&child);
+
+	(void)state;
+	if (child < getpid() || grandchild < child)
+		skip(); /* PIDs have just wrapped around */
+	walk.self = getpid();
+	walk.spared = &signaled;
+	walk.newest = grandchild;
+	for (int by_pid = 0; by_pid < 2; by_pid++) {
+		walk.by_pid = by_pid != 0;
+		assert_false(is_spared(&walk, grandchild));
+		assert_false(is_spared(&walk, PIDS)); /* it has exited */
+	}
+	walk.newest = child; /* the other began during the walk */
+	assert_true(is_spared(&walk, grandchild));
+	assert_int_equal(kill(grandchild, SIGKILL), 0);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+static void test_pids_are_compared_if_the_newest_are_known(void **state)
+{
+	static const struct {
+		pid_t newest;
+		bool by_pid;
+	} rows[] = { { NUMBERS_NONE, false }, { 1, true }, { PIDS, false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct processes_signaled signaled = { PROCESSES_ALL, 0,
+							     rows[i].newest };
+		struct walk walk = empty_walk();
+
+		spare(&walk, &signaled);
+		assert_int_equal(walk.by_pid,
+				 rows[i].by_pid && newest_pid() > 0);
+	}
+}
+
+static void test_process_is_alive_until_it_is_reaped(void **state)
+{
+	const pid_t child = fork();
+	siginfo_t exited;
+
+	(void)state;
+	if (child == 0)
+		_exit(0);
+	assert_int_equal(waitid(P_PID, (id_t)child, &exited, WEXITED | WNOWAIT),
+			 0);
+	errno = ESRCH; /* left over from another call */
+	assert_true(is_alive(child));
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_false(is_alive(child));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +270,10 @@ int main(void)
 			test_process_that_was_already_signalled_is_spared),
 		cmocka_unit_test(
 			test_newer_process_without_a_spared_parent_is_not_spared),
+		cmocka_unit_test(test_process_of_a_newer_process_is_not_spared),
+		cmocka_unit_test(
+			test_pids_are_compared_if_the_newest_are_known),
+		cmocka_unit_test(test_process_is_alive_until_it_is_reaped),
 	};
 
 	return cmocka_run_group_tests_name("processes", tests, NULL, NULL);
