@@ -95,7 +95,7 @@ static void test_list_of_children_that_cannot_be_read_is_an_error(void **state)
 static void test_children_are_listed_only_when_asked(void **state)
 {
 	struct walk walk = empty_walk();
-	const bool kernel_lists = kernel_lists_children(getpid());
+	const int ways = kernel_lists_children(getpid()) ? 2 : 1;
 	const pid_t child = fork();
 
 	(void)state;
@@ -105,7 +105,7 @@ static void test_children_are_listed_only_when_asked(void **state)
 			(void)pause();
 	}
 	assert_true(child > 0);
-	for (int by_thread = 0; by_thread <= kernel_lists; by_thread++) {
+	for (int by_thread = 0; by_thread < ways; by_thread++) {
 		walk.by_thread = by_thread != 0;
 		walk.listed = false;
 		list_children(&walk, getpid());
