@@ -7,6 +7,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 
 import psutil
 import pytest
@@ -394,6 +395,9 @@ def test_sighup_while_the_terminal_is_released_reaches_command(start, helper):
     wait_until(lambda: status_field(started.pid, "Name") == "dumb-init" and
                int(status_field(started.pid, "SigBlk"), 16) & sigterm,
                "dumb-init to block signals")
+    # strace stops it at each call, but only at that one for so long.
+    wait_until(lambda: state(started.pid) == "t" and not time.sleep(0.05) and
+               state(started.pid) == "t", "the delay")
     started.send(signal.SIGHUP)
     started.expect("ready")
     started.send(signal.SIGUSR1)
