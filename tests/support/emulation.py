@@ -12,6 +12,10 @@ LEFT_OUT = {
     "COMMAND's process does not share memory: its status counts as COMMAND's": """
         test_status_of_a_command_that_did_not_run_is_not_mapped
         """,
+    "the init is a script that executes qemu, which strace makes fail": """
+        test_exec_that_fails_for_a_moment_is_tried_again
+        test_exec_that_fails_with_eagain_each_time_is_126
+        """,
     "the kernel executes programs, so those for this machine's processor run": """
         test_corrupted_real_program_gets_no_hint
         test_truncated_header_gets_no_hint
