@@ -15,6 +15,7 @@ import pytest
 
 from conftest import (BASH, children, end_tree, patience, state, status_field,
                       wait_until, waits_for_good)
+from test_section_6_never import failing
 
 # By bit: HUP, USR1, PIPE, CHLD, TTIN, 32, 33, 34, 64; and others.
 BLOCKED = 0x8000000380111201
@@ -350,24 +351,19 @@ def test_failure_to_create_a_process_is_1(run):
     assert result.stderr.startswith("[dumb-init] cannot create a process for 'true': ")
 
 
-def failing_exec(trace, inject):
-    """strace injects the error, as RLIMIT_NPROC does not bind root."""
-    return ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=execve", *inject]
-
-
 @pytest.mark.usefixtures("unsanitized")
 @pytest.mark.parametrize("error", ["EAGAIN", "EINTR"])
 def test_exec_that_fails_for_a_moment_is_tried_again(run, tmp_path, error):
-    result = run("/bin/echo", "started", before=failing_exec(
-        tmp_path / "trace", ["-e", f"inject=execve:error={error}:when=1"]))
-    assert "(INJECTED)" in (tmp_path / "trace").read_text()
+    trace = tmp_path / "trace"
+    result = run("/bin/echo", "started",
+                 before=failing("execve", "-f", when="1", error=error, trace=trace))
+    assert "(INJECTED)" in trace.read_text()
     assert (result.returncode, result.stdout, result.stderr) == (0, "started\n", "")
 
 
 @pytest.mark.usefixtures("unsanitized")
-def test_exec_that_fails_with_eagain_each_time_is_126(run, tmp_path):
-    result = run("/bin/true", before=failing_exec(
-        tmp_path / "trace", ["-e", "inject=execve:error=EAGAIN"]))
+def test_exec_that_fails_with_eagain_each_time_is_126(run):
+    result = run("/bin/true", before=failing("execve", "-f", error="EAGAIN"))
     assert (result.returncode, result.stderr) == (126, "[dumb-init] cannot execute "
                                                   "'/bin/true': Resource temporarily "
                                                   "unavailable\n")
@@ -375,9 +371,11 @@ def test_exec_that_fails_with_eagain_each_time_is_126(run, tmp_path):
 
 @pytest.mark.usefixtures("unsanitized")
 def test_exec_that_fails_for_another_reason_is_not_tried_again(run, tmp_path):
-    result = run("/missing/program", before=failing_exec(tmp_path / "trace", []))
+    trace = tmp_path / "trace"
+    result = run("/missing/program", before=["strace", "-f", "-qq", "-o", str(trace),
+                                             "-e", "trace=execve"])
     assert result.returncode == 127
-    assert (tmp_path / "trace").read_text().count('execve("/missing/program"') == 1
+    assert trace.read_text().count('execve("/missing/program"') == 1
 
 
 TRIES = 100

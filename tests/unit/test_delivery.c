@@ -222,7 +222,7 @@ static void test_process_stops_unless_it_is_continued(void **state)
 	}
 }
 
-/* The second SIGTSTP discards a SIGCONT that is still pending. */
+/* The SIGTSTP discards the SIGCONT if that is still pending. */
 static void test_sigcont_in_the_delay_prevents_the_stop_alone(void **state)
 {
 	(void)state;

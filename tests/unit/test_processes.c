@@ -183,7 +183,7 @@ static pid_t start_grandchild(pid_t *child)
 	if (*child == 0) {
 		pid = fork();
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		(void)!write(ends[1], &pid, pid > 0 ? sizeof(pid) : 0);
+		(void)!write(ends[1], &pid, pid != 0 ? sizeof(pid) : 0);
 		for (;;)
 			(void)pause();
 	}
