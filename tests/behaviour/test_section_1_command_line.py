@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from conftest import state, wait_until
+from conftest import state, status_field, wait_until
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -286,6 +286,31 @@ def test_options_in_the_environment_are_parsed_before_the_command_line(
     result = run(*words, "sh", "-c", "exit 3",
                  env=os.environ | {"DUMB_INIT_OPTIONS": variable})
     assert (result.returncode, result.stderr) == (status, "")
+
+
+def test_memory_for_the_options_in_the_environment_is_given_back(start, helper):
+    sizes = []
+    for name in "DUMB_INIT_OPTIONS", "ANOTHER_VARIABLE_":
+        started = start(helper("reporter"), env=os.environ | {name: " " * 100_000})
+        started.expect("ready")
+        sizes.append(status_field(started.pid, "VmData"))
+    assert sizes[0] == sizes[1]
+
+
+@pytest.mark.usefixtures("unsanitized")
+def test_options_in_the_environment_without_memory_for_them_are_an_error(
+        run, tmp_path, monkeypatch):
+    """strace makes the last of the first calls of mmap(2) fail; the others load the
+    program."""
+    trace = tmp_path / "trace"
+    strace = ["strace", "-qq", "-o", str(trace), "-e", "trace=?mmap,?mmap2"]
+    monkeypatch.setenv("DUMB_INIT_OPTIONS", "-v")
+    run("-V", before=strace)
+    last = len(trace.read_text().splitlines())
+    result = run("true", before=[
+        *strace, "-e", f"inject=?mmap,?mmap2:error=ENOMEM:when={last}"])
+    assert (result.returncode, result.stderr) == \
+        (1, "[dumb-init] DUMB_INIT_OPTIONS: Cannot allocate memory\n")
 
 
 @pytest.mark.parametrize("variable, word", [

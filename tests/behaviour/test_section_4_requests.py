@@ -228,6 +228,20 @@ def test_grace_does_not_interrupt_a_clean_up_that_begins_meanwhile(
     started.expect_signals(signal.SIGCONT)
 
 
+def test_grace_ends_its_search_of_the_namespace_when_it_finds_no_new_process(
+        start, helper, tmp_path):
+    trace = tmp_path / "trace"
+    started = start("-t", "60", "bash", "-c",
+                    """trap 'exit 3' TERM; setsid "$0" & while :; do :; done""",
+                    helper("reporter"), place="pid1", before=[
+                        "strace", "-D", "-qq", "-o", str(trace),
+                        "-e", "trace=open,openat", "-e", "signal=none"])
+    started.expect("ready")
+    started.send(signal.SIGTERM)
+    started.expect_signals(signal.SIGTERM, signal.SIGCONT)
+    assert trace.read_text().count('"/proc"') == 2
+
+
 @pytest.mark.usefixtures("unsanitized")
 def test_grace_sends_sigterm_to_everything_where_proc_is_missing(start, helper,
                                                                  tmp_path):

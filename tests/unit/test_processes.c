@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -130,6 +131,80 @@ static void test_children_that_cannot_be_listed_are_an_error(void **state)
 	assert_int_equal(walk.error, EACCES);
 }
 
+static void
+test_only_children_of_ours_and_of_visited_ones_are_ours(void **state)
+{
+	struct walk walk = empty_walk();
+
+	(void)state;
+	walk.command = PIDS; /* its PID is ours until it is reaped */
+	assert_true(is_ours(&walk, walk.command));
+	assert_false(is_ours(&walk, getpid()));
+	walk.self = getppid();
+	assert_true(is_ours(&walk, getpid()));
+	walk.self = 7;
+	if (getppid() > 0) { /* otherwise it is in another namespace */
+		add(walk.visited, getppid());
+		assert_true(is_ours(&walk, getpid()));
+	}
+	assert_false(is_ours(&walk, PIDS - 1)); /* it has exited */
+	assert_int_equal(walk.error, 0);
+	assert_false(is_ours(&walk, 0)); /* as above, it seems to be hidden */
+	assert_int_equal(walk.error, EACCES);
+}
+
+static void test_namespace_is_complete_only_if_it_can_be_listed(void **state)
+{
+	static const struct rlimit few = { 64, 64 };
+	struct walk walk = empty_walk();
+	const pid_t child = fork();
+	int wstatus;
+
+	(void)state;
+	if (child == 0) {
+		/* Signal 0 has no effect. */
+		walk_namespace(&walk);
+		if (!walk.complete)
+			_exit(1);
+		walk.complete = false;
+		(void)setrlimit(RLIMIT_NOFILE, &few);
+		while (dup(STDERR_FILENO) >= 0)
+			;
+		walk_namespace(&walk); /* cannot open /proc */
+		_exit(walk.complete ? 2 : 0);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &wstatus, 0), child);
+	assert_int_equal(wstatus, 0);
+}
+
+static void add_all(struct walk *walk)
+{
+	memset(walk->to_visit, 0xff, 2 * sizeof(*walk->to_visit));
+}
+
+static void test_memory_of_a_walk_is_given_back_and_no_other(void **state)
+{
+	enum {
+		SIZE = 2 * sizeof(struct pid_set),
+		PROTECTION = PROT_READ | PROT_WRITE,
+		KIND = MAP_PRIVATE | MAP_ANONYMOUS,
+	};
+	/* The walk gets the place of the second one. */
+	char *above = mmap(NULL, SIZE, PROTECTION, KIND, -1, 0);
+	char *place = mmap(NULL, SIZE, PROTECTION, KIND, -1, 0);
+	struct walk walk = empty_walk();
+
+	(void)state;
+	assert_ptr_not_equal(above, MAP_FAILED);
+	assert_ptr_not_equal(place, MAP_FAILED);
+	assert_int_equal(munmap(place, SIZE), 0);
+	memset(above, 1, SIZE);
+	assert_int_equal(run_walk(&walk, add_all), ENOENT);
+	assert_memory_equal(above, above + 1, SIZE - 1);
+	assert_int_equal(munmap(above, SIZE), 0);
+}
+
 static void test_process_that_was_already_signalled_is_spared(void **state)
 {
 	const pid_t self = getpid();
@@ -146,6 +221,7 @@ static void test_process_that_was_already_signalled_is_spared(void **state)
 	assert_true(read);
 	assert_false(is_spared(&walk, self));
 	walk.newest = self;
+	walk.self = getppid(); /* so that the parent does not count */
 	for (int by_pid = 0; by_pid < 2; by_pid++) {
 		walk.by_pid = by_pid != 0;
 		for (int i = 0; i < 3; i++) {
@@ -266,6 +342,12 @@ int main(void)
 		cmocka_unit_test(test_children_are_listed_only_when_asked),
 		cmocka_unit_test(
 			test_children_that_cannot_be_listed_are_an_error),
+		cmocka_unit_test(
+			test_only_children_of_ours_and_of_visited_ones_are_ours),
+		cmocka_unit_test(
+			test_namespace_is_complete_only_if_it_can_be_listed),
+		cmocka_unit_test(
+			test_memory_of_a_walk_is_given_back_and_no_other),
 		cmocka_unit_test(
 			test_process_that_was_already_signalled_is_spared),
 		cmocka_unit_test(
