@@ -351,7 +351,8 @@ def test_background_job_of_a_shell_leaves_it_the_terminal(shell, mode):
     shell.expect("Running")
     assert terminal_of(shell.pid) == terminal
     # The shell leads the session: dumb-init has no terminal to give up.
-    assert terminal_of(ours)[0] == terminal[0]
+    assert terminal_of(ours)[0] == terminal[0], \
+        "expected the init to keep its terminal, got none"
     shell.sendline("kill %1; wait $!; echo status $?")
     shell.expect_exact("status 143\r\n")
     assert (state(ours), state(command)) == ("X", "X")

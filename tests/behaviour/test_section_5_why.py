@@ -415,7 +415,7 @@ def test_each_signal_that_kills_command_is_named_in_one_line(run, before, half):
         # SIGPIPE is the normal end of a pipeline: no line.
         expected = [""] if signum == signal.SIGPIPE else \
             [said(line) for line in death(signum, core)]
-        assert unnamed(result.stderr) in expected, signum
+        assert unnamed(result.stderr) in expected
         assert (result.returncode, result.stdout) == (128 + signum, "")
 
 
@@ -575,8 +575,10 @@ def inside(request, cgroup):
     return [*cgroup, *NAMESPACE, *names, "sh", "-c", script, "sh"]
 
 
-def test_out_of_memory_kill_is_explained(run, inside):
-    result = run("sh", "-c", AWAIT_INIT + 'exec "$@"', "sh", *EATER, before=inside)
+def test_out_of_memory_kill_is_explained(run, inside, init):
+    # Another init may wait in another way, and does not read the counts.
+    wait = "" if hasattr(init, "options") else AWAIT_INIT
+    result = run("sh", "-c", wait + 'exec "$@"', "sh", *EATER, before=inside)
     assert unnamed(result.stderr) == \
         said("COMMAND was killed by SIGKILL, not sent by dumb-init" + OOM_KILL)
     assert result.returncode == 137

@@ -13,7 +13,7 @@ from conftest import (children, end_tree, maps_other_users, state, status_field,
 from watch import memory
 
 LOOK = """if True:
-    import ctypes, os
+    import ctypes, os, signal
     subreaper = ctypes.c_int()
     death = ctypes.c_int()
     libc = ctypes.CDLL(None)
@@ -23,8 +23,9 @@ LOOK = """if True:
           os.sched_getscheduler(0), len(os.listdir("/proc/self/fd")))
     print(open("/proc/self/limits").read())
     print(*[line for line in open("/proc/self/status")
-            if line.startswith(("Cap", "NoNewPrivs", "Seccomp", "SigB", "SigI",
-                                "Umask"))])
+            if line.startswith(("Cap", "NoNewPrivs", "Seccomp", "SigI", "Umask"))])
+    print("the blocked signals", *[getattr(each, "name", each) for each in
+                                   sorted(signal.pthread_sigmask(signal.SIG_BLOCK, []))])
 """
 
 
@@ -315,8 +316,7 @@ def test_nothing_grows_with_signals_and_orphans(start, mode, place):
             started.send(signal.SIGURG)  # COMMAND ignores it by default.
         started.expect("made")
         wait_until(lambda: len(children(started.pid)) == 1, "the exits")
-        # dumb-init has read its cgroup by then, which takes a page that it keeps.
-        wait_until(lambda: waits_for_good(started.pid), "the init to be idle")
+        wait_until(lambda: state(started.pid) == "S", "the init's wait")
         return memory(started.pid), sorted(os.listdir(f"/proc/{started.pid}/fd"))
 
     now = orphans_and_signals(50)

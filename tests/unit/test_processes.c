@@ -329,6 +329,35 @@ static void test_process_is_alive_until_it_is_reaped(void **state)
 	assert_false(is_alive(child));
 }
 
+static void test_only_another_process_that_is_no_zombie_remains(void **state)
+{
+	const pid_t child = fork();
+	siginfo_t exited;
+	bool found = false;
+
+	(void)state;
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			(void)pause();
+	}
+	assert_true(child > 0);
+	find_other(getpid(), -1, &found);
+	find_other(PIDS, -1, &found); /* no process has this PID */
+	assert_false(found);
+	find_other(child, -1, &found);
+	assert_true(found);
+	find_other(getpid(), -1, &found);
+	assert_true(found);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)child, &exited, WEXITED | WNOWAIT),
+			 0);
+	found = false;
+	find_other(child, -1, &found);
+	assert_false(found);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +385,8 @@ int main(void)
 		cmocka_unit_test(
 			test_pids_are_compared_if_the_newest_are_known),
 		cmocka_unit_test(test_process_is_alive_until_it_is_reaped),
+		cmocka_unit_test(
+			test_only_another_process_that_is_no_zombie_remains),
 	};
 
 	return cmocka_run_group_tests_name("processes", tests, NULL, NULL);
