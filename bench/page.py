@@ -14,7 +14,7 @@ from harness import ENVIRONMENT, HERE, build_of
 from results import (compare, markdown, short, write_result, write_summary,
                      write_table)
 
-BOUND = 1.15  # times raw_init, docs/design.md
+BOUND = 1.15  # times raw_init
 PERCENTILES = 99  # of the latency; the slowest hundredth would stretch its plot
 
 
@@ -46,7 +46,7 @@ def machine(ours):
         f"- {datetime.date.today()}, commit {commit[1] if commit else 'unknown'}",
         f"- {os.cpu_count()} processors {model}"
         f"{' in a virtual machine' if virtual else ''}, {ram:.0f} GiB of memory",
-        f"- {system}, Linux {platform.release()}, cgroup {cgroups()}"])
+        f"- {system}, Linux {re.match("[0-9.]+", platform.release())[0]}, cgroup {cgroups()}"])
 
 
 def builds_text(inits):

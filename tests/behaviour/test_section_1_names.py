@@ -173,16 +173,16 @@ def test_signals_are_forwarded(start, helper):
 
 
 @both
-@differs(tini=reason("not-passed-on"), catatonit=reason("not-passed-on"))
+@differs(tini=reason("not-forwarded"), catatonit=reason("not-passed-on"))
 @pytest.mark.parametrize("signum", [*FOR_MISTAKES, *LIBCS_OWN], ids=int)
 def test_signals_that_other_inits_keep_are_forwarded(start, helper, signum):
     assert_forwarded(start, helper, signum)
 
 
 @both
-@differs(catatonit=reason("not-passed-on"))
+@differs(catatonit=reason("not-forwarded"))
 @pytest.mark.parametrize("signum", [
-    signal.SIGTSTP, *(pytest.param(signum, marks=differs(tini=reason("not-passed-on")))
+    signal.SIGTSTP, *(pytest.param(signum, marks=differs(tini=reason("not-forwarded")))
                       for signum in (signal.SIGTTIN, signal.SIGTTOU))])
 def test_stop_signals_are_forwarded(start, helper, signum):
     assert_forwarded(start, helper, signum)

@@ -70,10 +70,10 @@ def build(engine, lines, directory, name):
 
 
 def lines_of_readme():
-    """The lines for a Dockerfile at the beginning of the README."""
+    """The lines for a Dockerfile at the beginning of the README, with the image."""
     text = (ROOT / "README.md").read_text()
-    copy, entrypoint = re.search(
-        r"^    (COPY --from=IMAGE .*)\n    (ENTRYPOINT .*)$", text, re.M).groups()
+    copy, entrypoint = (re.search(rf"^    ({line}.*)$", text, re.M)[1]
+                        for line in ("COPY --from=IMAGE", "ENTRYPOINT"))
     return [copy.replace("IMAGE", IMAGE), entrypoint]
 
 
