@@ -28,7 +28,7 @@ bool delivery_restore(const struct inherited *inherited)
 {
 	const struct kernel_sigaction standard = { { 0 } };
 
-	/* It was SIG_DFL nearly always: that saves the call. */
+	/* The action is nearly always SIG_DFL, and needs no call then. */
 	return (memcmp(&inherited->sigchld, &standard, sizeof(standard)) == 0 ||
 		kernel_set_action(SIGCHLD, &inherited->sigchld, NULL) == 0) &&
 	       kernel_set_mask(&inherited->mask, NULL) == 0;
@@ -133,8 +133,12 @@ static bool set_handler(void)
 
 bool delivery_start_alarm(int *timer)
 {
-	if (!set_handler() || kernel_create_timer(SIGCHLD, timer) < 0)
+	if (kernel_create_timer(SIGCHLD, timer) < 0)
 		return false;
+	if (!set_handler()) {
+		delivery_stop_alarm(*timer);
+		return false;
+	}
 	delivery_block_only(~SIGNALS_BIT(SIGCHLD));
 	kernel_set_timer(*timer, ALARM_NS, ALARM_NS);
 	return true;

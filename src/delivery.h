@@ -59,12 +59,14 @@ void delivery_let_act(signals_set set);
  * SIGCONT arrives before that, returns true and fills resumed.
  *
  * The kernel discards a pending SIGCONT when it sends a stop signal, and the
- * other way round (signal(7)). So to look for a SIGCONT and then to stop could
- * lose one in between. Here a timer sends the stop signal, which is blocked,
- * after half of delay_ns, while rt_sigtimedwait(2) waits for SIGCONT. A SIGCONT
- *  - before that ends the wait;
- *  - just before that is discarded by it, but has interrupted the wait (EINTR);
- *  - after it discards the stop signal and ends the wait.
+ * other way round (signal(7)). If we looked for a SIGCONT and then stopped, a
+ * SIGCONT between the two would be lost. Here a timer sends the stop signal,
+ * which is blocked, after half of delay_ns, while rt_sigtimedwait(2) waits for
+ * SIGCONT. A SIGCONT
+ *  - before the stop signal ends the wait;
+ *  - just before the stop signal is discarded by that, but has interrupted the
+ *    wait (EINTR);
+ *  - after the stop signal discards that and ends the wait.
  * Without one, the pending stop signal is then let act. A SIGCONT is lost only
  * if this process waits half of delay_ns for a processor at the wrong moment.
  */
@@ -73,8 +75,9 @@ bool delivery_stop_unless_continued(int signum, int64_t delay_ns,
 
 /*
  * From now on a system call that sleeps is interrupted (EINTR), within 40 ms:
- * a tick of the timer, which has 20 ms, may come just before the call sleeps.
- * Returns false where the kernel has no timers. timer is for the next function.
+ * a timer ticks every 20 ms, and a tick just before the call sleeps does not
+ * interrupt it. Returns false where the kernel has no timers, or the signal
+ * queue no room for one (timer_create(2)). timer is for the next function.
  *
  * The timer sends SIGCHLD, the one signal that is not forwarded. A child's
  * SIGCHLD is lost meanwhile: delivery_stop_alarm makes up for it.

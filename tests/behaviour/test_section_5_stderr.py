@@ -376,6 +376,26 @@ def test_signals_of_libc_are_forwarded_after_a_line_without_room(
     stderr.close()
 
 
+def test_exit_is_not_missed_when_a_line_has_no_room_and_the_queue_is_full(
+        start, tmp_path):
+    """Without room in the signal queue there is no timer, timer_create(2). dumb-init
+    finds both signals at once, as it gets the processor after COMMAND."""
+    stderr = Stderr("pipe", tmp_path)
+    started = start("-v", "sh", "-c", "echo ready; read line; kill -USR1 $PPID; exit 3",
+                    before=["prlimit", "--sigpending=0"], stderr=stderr.given,
+                    stdin=subprocess.PIPE)
+    started.expect("ready")
+    wait_until(lambda: waits_for_good(started.pid), "a wait without a limit")
+    stderr.fill()
+    processor = {min(os.sched_getaffinity(0))}
+    for pid in started.pid, started.command:
+        os.sched_setaffinity(pid, processor)
+    os.sched_setscheduler(started.pid, os.SCHED_IDLE, os.sched_param(0))
+    started.popen.stdin.close()
+    assert started.status() == 3
+    stderr.close()
+
+
 @pytest.mark.parametrize("before", ["", "before\n"], ids=["start", "middle"])
 def test_messages_are_appended_where_the_position_of_a_file_is(start, helper, user,
                                                                tmp_path, before):

@@ -340,6 +340,25 @@ static void test_signal_state_is_restored_as_inherited(void **state)
 		assert_int_equal(sigismember(&set, signum), signum == SIGUSR2);
 }
 
+/* The signal queue has no room, so that timer_create(2) fails. */
+static void test_exit_of_a_child_is_not_lost_without_an_alarm(void **state)
+{
+	struct inherited inherited;
+	struct rlimit before, none;
+	int timer;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_SIGPENDING, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_true(delivery_block_all(&inherited));
+	assert_int_equal(kill(getpid(), SIGCHLD), 0);
+	assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &none), 0);
+	assert_false(delivery_start_alarm(&timer));
+	assert_int_equal(setrlimit(RLIMIT_SIGPENDING, &before), 0);
+	assert_int_equal(delivery_discard(), SIGNALS_BIT(SIGCHLD));
+	delivery_restore(&inherited);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -358,6 +377,8 @@ int main(void)
 		cmocka_unit_test(test_wait_ends_at_its_timeout),
 		cmocka_unit_test(test_signal_is_queued_with_its_siginfo),
 		cmocka_unit_test(test_signal_state_is_restored_as_inherited),
+		cmocka_unit_test(
+			test_exit_of_a_child_is_not_lost_without_an_alarm),
 	};
 
 	return cmocka_run_group_tests_name("delivery", tests, NULL, NULL);
