@@ -60,9 +60,9 @@ static int rewrite(const struct options *options, int signum, bool unchanged)
 	if (to != REWRITE_UNSET)
 		return to;
 	/*
-	 * COMMAND's group is an orphaned process group, since no parent of its
-	 * processes is in the same session. The kernel does not let these
-	 * signals stop it (setpgid(2)), but SIGSTOP does.
+	 * COMMAND's group is an orphaned process group: each parent of its
+	 * processes is in the group or in another session. The kernel does not
+	 * let these signals stop it (setpgid(2)), but SIGSTOP does.
 	 */
 	if (options->mode == MODE_SESSION && is_job_stop(signum) && !unchanged)
 		return SIGSTOP;
@@ -117,9 +117,9 @@ static struct actions signal_in_pause(struct lifecycle *lifecycle, int signum,
 	if (to == SIGTERM || to == SIGINT) {
 		actions = command_exited(lifecycle, now);
 		actions.outcome = OUTCOME_PAUSE_ENDED;
-	}
-	if (is_job_stop(signum) && !lifecycle->is_pid_1)
+	} else if (is_job_stop(signum) && !lifecycle->is_pid_1) {
 		actions.suspend = signum;
+	}
 	return actions;
 }
 
@@ -139,7 +139,7 @@ static bool is_stop_request(const struct lifecycle *lifecycle, int signum,
 	       (is_in(STOP_REQUESTS, signum) || is_in(STOP_REQUESTS, to));
 }
 
-/* Keeps whether a signal that it was sent has stopped COMMAND. */
+/* Keeps whether a signal from us has stopped COMMAND. */
 static void note_sent(struct lifecycle *lifecycle, int signum, bool caught,
 		      bool wake)
 {
@@ -198,8 +198,9 @@ static struct actions forward_signal(struct lifecycle *lifecycle,
 		.stdin_only = !lifecycle->had_terminal,
 		.signum = to,
 		.target = target_of(lifecycle, to),
-		/* No shell continues COMMAND. With -k SIG only SIG is a stop
-		 * request, but COMMAND must get the usual ones. */
+		/* No shell continues COMMAND, so that it could react. With
+		 * -k SIG only SIG is a stop request, but COMMAND must be able
+		 * to react to the usual ones as well. */
 		.wake = lifecycle->stopped && to != 0 &&
 			(is_stop_request(lifecycle, signum, to) ||
 			 is_in(STOP_REQUESTS, to)),
@@ -208,6 +209,7 @@ static struct actions forward_signal(struct lifecycle *lifecycle,
 	if (running && options->mode == MODE_PAUSE)
 		return signal_in_pause(lifecycle, signum, to, now);
 	note_sent(lifecycle, to, event->caught, actions.wake);
+	/* Even if it was rewritten, as in dumb-init 1.2.5. */
 	if (is_job_stop(signum))
 		stop_with_command(lifecycle, &actions, signum,
 				  running ? event->owner : TERMINAL_NONE);
@@ -275,10 +277,10 @@ static struct actions signal_arrived(struct lifecycle *lifecycle,
 }
 
 /*
- * In group mode COMMAND stops without us, and the shell that we are a job of
- * does not see it. So we stop as well, if COMMAND wanted the terminal or has
- * it, or got the signal of ^Z. But if COMMAND wanted the terminal and our own
- * group has it (after fg), COMMAND gets it and continues.
+ * In group mode COMMAND stops alone, and the shell that we are a job of watches
+ * only us. So we stop as well, if COMMAND wanted the terminal or has it, or got
+ * the signal of ^Z. But if COMMAND wanted the terminal and our own group has it
+ * (after fg), COMMAND gets it and continues.
  */
 static struct actions command_stopped(struct lifecycle *lifecycle,
 				      const struct event *event)

@@ -31,9 +31,12 @@ struct lifecycle {
 	int64_t delay_ends_at; /* NEVER: no delayed signal waits */
 	bool stop_requested;   /* the first stop request has arrived */
 	bool killed;           /* SIGKILL was sent to all processes */
-	bool stopped; /* COMMAND is, and we are not: a stop request wakes it */
-	bool group_stopped; /* COMMAND's, by the terminal or another process */
-	bool had_terminal;  /* COMMAND, when it last stopped */
+	/* COMMAND is stopped and we are not: a stop request continues it. */
+	bool stopped;
+	/* The terminal or another process has stopped COMMAND's group. */
+	bool group_stopped;
+	/* COMMAND's group was in the foreground when it last stopped. */
+	bool had_terminal;
 	int64_t kill_at;
 	bool kill_by_grace; /* kill_at comes from --grace, not --kill-after */
 	int64_t give_up_at;

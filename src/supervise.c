@@ -19,9 +19,9 @@
 #define POLL_INTERVAL (20 * NUMBERS_MS)
 
 /*
- * The delay, and the interval, of the part of the start that can wait; in ns.
- * Most of its time is to read the count of OOM kills: a COMMAND that exits
- * earlier is not slowed down by that.
+ * The end of the start comes so long after the start, and is tried again after
+ * the same time; in ns. It mostly reads the count of OOM kills, which does not
+ * slow down a COMMAND that exits earlier.
  */
 #define FINISH_START_AFTER (5 * NUMBERS_MS)
 
@@ -30,9 +30,12 @@
 
 enum {
 	FINISH_START_TRIES = SPAWN_PATIENCE_MS / 5,
-	STATUS_OF_KILLED = 128 + SIGKILL, /* of a shell, for its child */
+	/* A shell exits with this if SIGKILL has killed its child. */
+	STATUS_OF_KILLED = 128 + SIGKILL,
 	IN_A_ROW_MAX = 1000, /* signals or children, before the others' turn */
-	EARLY_MAX = 8, /* wake-ups; in a flood there is no FINISH_START_AFTER */
+	/* After so many wake-ups the start ends without FINISH_START_AFTER:
+	 * in a flood of signals there is no such pause. */
+	EARLY_MAX = 8,
 	SIGNAL_MASK = 0x7f, /* of the status of a traced process that stops */
 };
 
@@ -50,7 +53,7 @@ struct supervisor {
 	int early_wakeups;    /* before the start was finished */
 	unsigned int signals_in_a_row; /* since any other wake-up */
 	bool has_waited;               /* the first wait is over */
-	bool must_poll;   /* an exit may raise no SIGCHLD, or was missed */
+	bool must_poll;   /* there may be exits without a SIGCHLD */
 	bool kill_failed; /* the last SIGKILL did not reach all processes */
 };
 
@@ -100,7 +103,7 @@ static int send_to_all(struct supervisor *supervisor,
 	if (!processes_signal(command, actions->signum, actions->wake,
 			      own_sigterm ? &supervisor->terminated : NULL))
 		error = errno;
-	/* As PID 1 it succeeds if any process got the signal: check COMMAND. */
+	/* As PID 1 it succeeds even if all processes refuse: check COMMAND. */
 	if (may_signal(command))
 		supervisor->sent |= SIGNALS_BIT(actions->signum);
 	else if (command != 0 && error == 0)
@@ -153,8 +156,8 @@ static void send_signal(struct supervisor *supervisor,
 	if (actions->signum == SIGKILL)
 		supervisor->kill_failed = error != 0;
 	/*
-	 * Not for our own SIGTERM to the group, in which COMMAND's zombie may
-	 * be alone, nor for a SIGKILL that is repeated.
+	 * Our own SIGTERM to the group fails if only COMMAND's zombie is left
+	 * in it, and a repeated SIGKILL has been reported.
 	 */
 	if (error != 0 && (info || actions->wake ||
 			   actions->outcome == OUTCOME_GRACE_EXPIRED ||
@@ -184,10 +187,11 @@ static void suspend(struct supervisor *supervisor,
 		(void)kill(actions->suspend_group ? 0 : self, signum);
 		delivery_let_act(SIGNALS_BIT(signum));
 	}
-	/* A SIGCONT that has continued us is still pending, as it is blocked.
-	 * If there is none, the signal did not stop us, because our group is
-	 * orphaned. SIGSTOP does, but no shell would continue us; and COMMAND
-	 * is not stopped either if it is in our group. */
+	/* If a SIGCONT has continued us, it is pending, as it is blocked.
+	 * Otherwise the signal has not stopped us: our group is orphaned. We
+	 * stop all the same after a forwarded stop signal. But if COMMAND has
+	 * stopped, no shell would continue us; and if a key was for our whole
+	 * group, COMMAND in that group is not stopped either. */
 	if (kernel_pending() & SIGNALS_BIT(SIGCONT))
 		return;
 	if (!was_sent)
@@ -275,8 +279,9 @@ static void handle(struct supervisor *supervisor, const struct event *event,
 /*
  * The kernel sends a terminal signal to the whole foreground group, so COMMAND
  * has it if it is in our group, as in single-child mode. Exceptions: a hangup
- * is sent to the session leader alone, and COMMAND's process discards signals
- * before exec (spawn.h).
+ * is sent to the session leader alone, a machine's PID 1 gets SIGINT for
+ * Ctrl-Alt-Del (reboot(2)), and COMMAND's process discards signals before exec
+ * (spawn.h).
  */
 static bool has_reached_command(struct supervisor *supervisor,
 				const siginfo_t *info)
@@ -291,7 +296,7 @@ static bool has_reached_command(struct supervisor *supervisor,
 	    supervisor->lifecycle.options->mode != MODE_SINGLE_CHILD ||
 	    supervisor->lifecycle.phase != PHASE_RUNNING)
 		return false;
-	if ((signal & hangup) && getsid(0) == getpid())
+	if ((signal & hangup) ? getsid(0) == getpid() : !terminal_exists())
 		return false;
 	return getpgid(supervisor->command) == getpgrp();
 }
@@ -469,7 +474,8 @@ static bool reap_command(struct supervisor *supervisor, const siginfo_t *child,
 	const struct options *options = supervisor->lifecycle.options;
 	const pid_t command = supervisor->command;
 	const signals_set sent = supervisor->sent;
-	const bool failed = supervisor->start->failed;
+	const bool failed =
+		supervisor->start->failed && child->si_code == CLD_EXITED;
 	const struct event event = {
 		.kind = failed ? EVENT_EXEC_FAILED : EVENT_COMMAND_EXITED,
 		.status = child->si_status,
@@ -685,9 +691,9 @@ static enum wakeup wait_for_wakeup(struct supervisor *supervisor,
 }
 
 /*
- * After each wake-up that is not a signal to forward: then the count is 0. And
- * in a long row of signals: the kernel delivers the lowest number first, so a
- * flood of these would hide SIGCHLD. A single signal costs two system calls.
+ * After each wake-up without a signal to forward (the count is 0 then), and
+ * after each thousandth signal in a row: the kernel delivers the lowest number
+ * first, so a flood of these hides SIGCHLD. A single signal costs two calls.
  */
 static bool must_check_children(const struct supervisor *supervisor)
 {

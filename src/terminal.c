@@ -15,7 +15,7 @@ bool terminal_is_stdin(void)
 }
 
 /*
- * TIOCNOTTY sends SIGHUP and SIGCONT to the foreground group, which we are in
+ * TIOCNOTTY sends SIGHUP and SIGCONT to the foreground group, usually ours
  * (ioctl_tty(2)). Both are pending when the call returns: we discard them at
  * once, except those that were pending before, which are for COMMAND. The
  * SIGCONT has discarded pending stop signals (signal(7)): we send them again.
@@ -35,7 +35,7 @@ bool terminal_release(void)
 	before = kernel_pending();
 	if (ioctl(STDIN_FILENO, TIOCNOTTY) < 0)
 		return true;
-	/* Two signals, and a third try if one returned EINTR. */
+	/* Two signals, and perhaps a SIGHUP of another process in between. */
 	for (int i = 0; i < 3; i++) {
 		if (!delivery_take(raised & ~before, &taken, 0) ||
 		    taken.si_pid == getpid())
@@ -70,8 +70,8 @@ void terminal_switch_stdin(pid_t from, pid_t to)
 }
 
 /*
- * The terminal of our session, or -1. Sets opened if it must be closed: a file
- * that was opened may have the number of stdin, if that was closed.
+ * The terminal of our session, or -1. Sets opened if it must be closed. If
+ * stdin is closed, a file that was opened may have its number.
  */
 static int open_terminal(bool *opened)
 {
@@ -94,13 +94,26 @@ void terminal_switch(pid_t from, pid_t to)
 	close_terminal(terminal, opened);
 }
 
-enum terminal_owner terminal_owner(pid_t command)
+/* The foreground group of our session's terminal, or -1 without one. */
+static pid_t find_foreground(void)
 {
 	bool opened;
 	int terminal = open_terminal(&opened);
 	pid_t foreground = tcgetpgrp(terminal);
 
 	close_terminal(terminal, opened);
+	return foreground;
+}
+
+bool terminal_exists(void)
+{
+	return find_foreground() >= 0;
+}
+
+enum terminal_owner terminal_owner(pid_t command)
+{
+	const pid_t foreground = find_foreground();
+
 	/* 0: a group of another PID namespace; ours may be one, too. */
 	if (foreground == getpgrp() && foreground != 0)
 		return TERMINAL_OURS;

@@ -24,13 +24,16 @@ bool terminal_release(void);
  * the terminal controls no other. */
 void terminal_acquire(void);
 
+/* Whether our session has a terminal. */
+bool terminal_exists(void);
+
 /*
- * Moves the terminal from the foreground group from to the group to, if it is
- * our stdin and from is in the foreground.
+ * Makes the group `to` the foreground group of the terminal on stdin, if the
+ * group `from` is that now.
  */
 void terminal_switch_stdin(pid_t from, pid_t to);
 
-/* The same for the terminal of our session, on stdin or not. */
+/* The same for the terminal of our session, whether it is on stdin or not. */
 void terminal_switch(pid_t from, pid_t to);
 
 enum terminal_owner {

@@ -73,6 +73,12 @@ def test_rewrite_and_delay_apply_in_a_pause(start, place):
     assert time.monotonic() - begun >= 0.3
 
 
+def test_job_stop_rewritten_to_sigterm_ends_a_pause(start, place):
+    started = start_pause(start, "-P", "-r", "TSTP:TERM", place=place)
+    started.send(signal.SIGTSTP)
+    assert started.status() == 0
+
+
 def test_kill_after_with_another_signal_does_not_end_the_pause(start, place):
     """With a COMMAND dumb-init would exit a second after SIGKILL."""
     started = start_pause(start, "-P", "-k", "USR1:0", place=place)

@@ -1,7 +1,9 @@
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 
 #include <cmocka.h>
@@ -123,21 +125,95 @@ static void test_clock_is_read_only_for_options_with_a_time(void **state)
 	}
 }
 
-static void test_missed_signal_is_not_taken_for_the_next_one(void **state)
+/* The status of a child that runs the function as the leader of a session. */
+static int in_session(int function(void))
+{
+	const pid_t child = fork();
+	int wstatus = -1;
+
+	if (child == 0)
+		_exit(setsid() > 0 ? function() : -1);
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &wstatus, 0), child);
+	return wstatus;
+}
+
+/* Makes a new terminal that of our session, which has none. */
+static bool get_terminal(void)
+{
+	const int master = posix_openpt(O_RDWR | O_NOCTTY);
+
+	return grantpt(master) == 0 && unlockpt(master) == 0 &&
+	       open(ptsname(master), O_RDWR) >= 0;
+}
+
+/* Whether SIGINT, from this source, counts as sent to COMMAND as well. */
+static bool sigint_has_reached_command(struct start *start, int source)
 {
 	const struct options single = { .mode = MODE_SINGLE_CHILD,
 					.grace_ms = DURATION_NONE,
 					.kill_after_ms = DURATION_NONE };
-	struct start start = { .missed = SIGNALS_BIT(SIGINT) };
 	struct supervisor supervisor = idle(&single);
-	siginfo_t info = { .si_signo = SIGINT, .si_code = SI_USER };
+	const siginfo_t info = { .si_signo = SIGINT, .si_code = source };
+
+	supervisor.start = start;
+	supervisor.command = getpid();
+	return has_reached_command(&supervisor, &info);
+}
+
+static int miss_a_key(void)
+{
+	struct start start = { .missed = SIGNALS_BIT(SIGINT) };
+
+	return get_terminal() && !sigint_has_reached_command(&start, SI_USER) &&
+			       sigint_has_reached_command(&start, SI_KERNEL)
+		       ? 0
+		       : 1;
+}
+
+static void test_missed_signal_is_not_taken_for_the_next_one(void **state)
+{
+	(void)state;
+	assert_int_equal(in_session(miss_a_key), 0);
+}
+
+static int press_ctrl_alt_del(void)
+{
+	struct start start = { .missed = 0 };
+
+	return sigint_has_reached_command(&start, SI_KERNEL) ? 1 : 0;
+}
+
+static void
+test_kernels_sigint_without_a_terminal_is_for_dumb_init(void **state)
+{
+	(void)state;
+	assert_int_equal(in_session(press_ctrl_alt_del), 0);
+}
+
+/* The last moment before the process exits with the status of a failed exec. */
+static void test_kill_of_a_process_whose_exec_failed_is_the_status(void **state)
+{
+	struct start start = { .failed = true };
+	struct supervisor supervisor = idle(&none);
+	const pid_t child = fork();
+	siginfo_t exited;
 
 	(void)state;
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			(void)pause();
+	}
+	assert_true(child > 0);
 	supervisor.start = &start;
-	supervisor.command = getpid();
-	assert_false(has_reached_command(&supervisor, &info));
-	info.si_code = SI_KERNEL;
-	assert_true(has_reached_command(&supervisor, &info));
+	supervisor.command = child;
+	supervisor.sent = SIGNALS_BIT(SIGKILL);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)child, &exited, WEXITED | WNOWAIT),
+			 0);
+	assert_true(reap_command(&supervisor, &exited, false));
+	assert_int_equal(supervisor.lifecycle.status, 128 + SIGKILL);
 }
 
 static void test_kill_by_a_signal_of_dumb_init_is_not_explained(void **state)
@@ -239,6 +315,10 @@ int main(void)
 			test_clock_is_read_only_for_options_with_a_time),
 		cmocka_unit_test(
 			test_missed_signal_is_not_taken_for_the_next_one),
+		cmocka_unit_test(
+			test_kernels_sigint_without_a_terminal_is_for_dumb_init),
+		cmocka_unit_test(
+			test_kill_of_a_process_whose_exec_failed_is_the_status),
 		cmocka_unit_test(
 			test_kill_by_a_signal_of_dumb_init_is_not_explained),
 		cmocka_unit_test(test_only_a_child_that_has_exited_is_reaped),
