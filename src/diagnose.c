@@ -15,7 +15,8 @@
 #include "format.h"
 
 enum {
-	HEAD_MAX = 256,       /* bytes that execve(2) reads: BINPRM_BUF_SIZE */
+	/* Bytes that execve(2) reads: BINPRM_BUF_SIZE; 128 before Linux 5.1. */
+	HEAD_MAX = 256,
 	SEGMENTS_MAX = 64,    /* of a program, that we read */
 	INTERPRETERS_MAX = 4, /* an interpreter may be a script, execve(2) */
 };
@@ -234,8 +235,8 @@ static void hint_missing(char hint[DIAGNOSE_MAX], const char *path,
 }
 
 /*
- * Fills needed with the file that the program at path needs, and returns what
- * it is: interpreter or loader. Returns NULL if the search ends here; then hint
+ * Fills needed with the file that the program at path needs, and returns its
+ * kind: interpreter or loader. Returns NULL if the search ends here; then hint
  * may be filled.
  */
 static const char *find_needed(struct program *program, const char *path,

@@ -25,8 +25,8 @@ enum {
 typedef int attempt(const char *path, char **command, int error);
 
 /*
- * execve(2). Returns, if at all, the errno; EAGAIN and EINTR are believed only
- * if they stay (execute.h).
+ * execve(2). Returns, if at all, the errno. Tries again after EAGAIN and EINTR:
+ * our parent may have set these (execute.h).
  */
 static int exec_file(const char *path, char **argv)
 {

@@ -7,7 +7,7 @@
 /*
  * Replaces the caller's program by the one that command[0] names, searched for
  * in PATH, with the arguments command. Returns only on failure: an errno.
- * Modifies command[-1]; and command[0], unless it returns.
+ * Changes command[-1]; and command[0], which it restores before it returns.
  *
  * May be called while our parent shares our memory and waits for signals: its
  * rt_sigtimedwait may set the same errno to EAGAIN or EINTR at any moment.

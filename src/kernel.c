@@ -188,7 +188,7 @@ void kernel_futex_wake(_Atomic int *word)
 	(void)syscall(SYS_futex, word, FUTEX_WAKE, 1);
 }
 
-/* libc has no prlimit of its own in musl's size: setrlimit acts on all threads.
+/* The system call: libc's functions have code for old kernels and for threads.
  */
 int kernel_get_queue_limit(uint64_t limit[2])
 {

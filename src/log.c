@@ -135,7 +135,7 @@ static bool write_at_once(const char *line, size_t length)
 	/* Closed, or open for reading only. */
 	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
 		return true;
-	/* A write to a file that can seek does not block; /dev/null can. */
+	/* A write to a seekable file does not block. /dev/null is seekable. */
 	if (!(flags & O_NONBLOCK) && lseek(STDERR_FILENO, 0, SEEK_CUR) < 0)
 		file = reopen_stderr();
 	if (file < 0)
@@ -148,7 +148,8 @@ static bool write_at_once(const char *line, size_t length)
 	return done;
 }
 
-/* A timer interrupts the write, as POLLOUT does not promise that it returns. */
+/* A timer interrupts the write, since POLLOUT does not promise that it returns.
+ */
 static bool write_in_time(const char *line, size_t length)
 {
 	int alarm;

@@ -1,10 +1,10 @@
 /*
  * Messages on stderr: one line in one write(2), after "[dumb-init] ".
  *
- * A line without room on stderr is dropped. The first one of several waits for
- * room before that, 40 ms at most; a LOG_ERROR line waits a second at most. The
- * signal that a failing write(2) raises is discarded, for which signals must be
- * blocked.
+ * A line without room on stderr is dropped, after at most 40 ms, or a second
+ * for LOG_ERROR. If several lines in a row have no room, only the first one
+ * waits. The caller must have blocked all signals: a failing write(2) raises
+ * one, which is discarded.
  */
 #ifndef LOG_H
 #define LOG_H

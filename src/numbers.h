@@ -17,7 +17,7 @@ enum {
  */
 int64_t numbers_digits(const char *text, int64_t max, const char **end);
 
-/* The number that text is, in decimal, at most max; otherwise NUMBERS_NONE. */
+/* Parses a decimal number from 0 to max; NUMBERS_NONE if text is no such. */
 int numbers_parse(const char *text, int max);
 
 /*

@@ -10,8 +10,8 @@ enum {
 int oom_kills(void);
 
 /*
- * The OOM kills since a moment: kills, the count at that moment, may be
- * OOM_UNKNOWN, and the result too.
+ * The OOM kills since oom_kills returned `kills`. OOM_UNKNOWN if one of the two
+ * counts is that.
  */
 int oom_kills_since(int kills);
 

@@ -123,18 +123,17 @@ static const char *const environment =
 	"2m.\n"
 	"(+): may be repeated.\n"
 	"Variables: DUMB_INIT_SETSID=0 is -c, DUMB_INIT_DEBUG=1 is -v;\n"
-	"DUMB_INIT_OPTIONS holds options that are parsed first.\n"
-	"Under the names tini, catatonit, docker-init and podman-init it does "
-	"as\n"
-	"tini does: new process group, signals go to COMMAND alone without "
-	"-g.\n";
+	"DUMB_INIT_OPTIONS has options to parse first.\n"
+	"With the name tini, catatonit, docker-init or podman-init:\n"
+	"new process group, and without -g signals go to COMMAND alone.\n";
 
 static const char *const license = LICENSE_TEXT;
 
 /*
  * Prints text on stdout; false on failure. No COMMAND needs our signals, so
- * they may kill us while stdout has no room. SIGPIPE and SIGXFSZ stay blocked:
- * a failing write is an error instead.
+ * they may kill us while stdout has no room; PID 1 is killed by SIGKILL alone
+ * (pid_namespaces(7)). SIGPIPE and SIGXFSZ stay blocked: a failing write is an
+ * error instead.
  */
 static bool print(const char *text)
 {
@@ -553,7 +552,7 @@ static bool environment_has(const char *name, const char *value)
 	return found && strcmp(found, value) == 0;
 }
 
-/* tini's levels are ours and some above; other text counts as 0. */
+/* tini has our three levels and higher ones. Other text counts as 0. */
 static enum log_level tini_level(const char *verbosity)
 {
 	const char *end;

@@ -12,9 +12,9 @@ enum {
 
 /*
  * Calls visit for each name in the directory at path that is a number; the
- * directory is open as the file `directory` meanwhile. Entries that are added
- * or removed during the walk may be missed, others not. Returns false, with
- * errno set, when the directory cannot be read.
+ * directory is open as the file `directory` meanwhile. The walk may miss
+ * entries that are added or removed meanwhile, but no others. Returns false,
+ * with errno set, when the directory cannot be read.
  */
 bool proc_each_number(const char *path,
 		      void (*visit)(int number, int directory, void *argument),

@@ -112,14 +112,15 @@ struct processes_signaled processes_now(pid_t group)
 }
 
 /*
- * Whether a process does not get the signal: it is spared; or one of its
- * ancestors is and still lives, so that it belongs to the ancestor's clean-up;
- * or it was started during this walk, by such a process or by one that has just
- * got the signal.
+ * A process does not get the signal in three cases: it is spared; a spared
+ * ancestor of it lives, so that it belongs to the ancestor's clean-up; or such
+ * an ancestor, or a process that has just got the signal, has started it during
+ * this walk.
  *
  * PIDs are assigned in order: a PID above spared->newest was assigned later,
- * and one above walk->newest during this walk. Once PIDs have wrapped around,
- * and where the newest is unknown, the start times tell, which takes longer.
+ * and one above walk->newest during this walk. If PIDs have wrapped around, and
+ * where the newest is unknown, the start times tell, which takes longer. A turn
+ * through all PIDs looks like none: then a later process may count as spared.
  */
 static bool is_spared(const struct walk *walk, pid_t pid)
 {

@@ -41,9 +41,9 @@ bool processes_signal(pid_t command, int signum, bool wake,
 		      const struct processes_signaled *spared);
 
 /*
- * Call when no child is left: whether other processes remain in our PID
- * namespace, which have joined it from outside (setns(2), docker exec). Kernel
- * threads, which a machine's PID 1 sees, do not count.
+ * Whether other processes remain in our PID namespace when no child is left:
+ * they have joined it from outside (setns(2), docker exec). Kernel threads,
+ * which a machine's PID 1 sees, do not count.
  */
 bool processes_remain(void);
 

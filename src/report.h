@@ -15,7 +15,7 @@ void report_start(const struct options *options, pid_t command);
 
 /*
  * The outcome of an event. A first SIGKILL is a warning, other outcomes are for
- * --verbose. info: of the signal that the outcome is about, if it is about one.
+ * --verbose. info: of the signal that arrived; NULL if none did.
  */
 void report_outcome(const struct options *options, pid_t command,
 		    const struct actions *actions, const siginfo_t *info);
@@ -36,7 +36,7 @@ void report_exit(const struct options *options, const siginfo_t *exited);
 
 /*
  * A warning, and the reason for a failure: a signal that we did not send killed
- * COMMAND. oom_kills: those meanwhile, or OOM_UNKNOWN.
+ * COMMAND. oom_kills: the number while COMMAND ran, or OOM_UNKNOWN.
  */
 void report_unexpected_kill(const struct options *options,
 			    const siginfo_t *exited, int oom_kills);

@@ -104,8 +104,8 @@ static void take_terminal(const struct start *start)
 }
 
 /*
- * The timeout is for a parent that may not wake us (seccomp(2)), and the bound
- * for one that was killed or is stopped.
+ * seccomp(2) may forbid our parent to wake us, so each sleep has a timeout. The
+ * parent may be dead or stopped, so their number has a bound.
  */
 static void await_release(struct start *start)
 {
@@ -160,8 +160,8 @@ static void close_file(int file, int directory, void *argument)
 }
 
 /*
- * Our copy of COMMAND's files would keep a pipe open, and our directory a file
- * system mounted. Failure does COMMAND no harm.
+ * Our copies of COMMAND's files would keep pipes open, and our directory would
+ * keep a file system mounted. If these calls fail, COMMAND runs all the same.
  */
 static void give_up_files(void)
 {
@@ -176,9 +176,10 @@ static void give_up_files(void)
 
 /*
  * All processes of a user share one queue of pending signals
- * (RLIMIT_SIGPENDING). If it is full of signals for us, we cannot forward one
- * to COMMAND. So we lower our own limit: then our senders fail, and COMMAND has
- * room. COMMAND keeps the limit that it started with.
+ * (RLIMIT_SIGPENDING). If it is full of signals for us, we cannot forward the
+ * value of one, nor the same real-time signal twice. So we lower our own limit:
+ * then our senders fail, and COMMAND has room. COMMAND keeps the limit that it
+ * started with.
  */
 static void leave_room_in_queue(void)
 {
@@ -196,8 +197,8 @@ static void leave_room_in_queue(void)
  * the process has its own group, a stop signal for our group stops it, too, and
  * we must still react to SIGTERM.
  *
- * qemu's emulation of Linux refuses that with EINVAL, and makes a copy of us
- * for a vfork. There a signal that arrives at once may be forwarded too early.
+ * qemu's emulation of Linux refuses this clone with EINVAL, and runs a vfork as
+ * a fork. There a signal that arrives at once may be forwarded too early.
  */
 static pid_t start_process(struct start *start)
 {
@@ -284,7 +285,7 @@ void spawn_await_exec(struct start *start, pid_t pid)
 	if (start->awaited)
 		return;
 	start->awaited = true;
-	/* Before it is ready, the process would discard the signal. */
+	/* The process discards signals until it is ready: no limit before. */
 	for (int ms = 0; start->starting != 0 && ms < SPAWN_PATIENCE_MS;
 	     ms += start->ready) {
 		siginfo_t child = { .si_pid = 0 };

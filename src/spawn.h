@@ -56,7 +56,7 @@ struct start {
  *
  * The two processes share errno until exec. After the release the parent makes
  * no call that fails, except rt_sigtimedwait(2), with EAGAIN or EINTR; unless
- * the exec takes longer than SPAWN_PATIENCE_MS.
+ * the exec takes longer than SPAWN_PATIENCE_MS, or the process is stopped.
  *
  * Modifies the environment, and options->command from -1 to 0: after exec
  * command[0] may be invalid.
@@ -81,9 +81,9 @@ static inline bool spawn_is_starting(const struct start *start)
 void spawn_await_exec(struct start *start, pid_t pid);
 
 /*
- * The part of the start that can wait until COMMAND runs, and is not worth its
- * cost if COMMAND exits at once: frees the memory of the start, and leaves room
- * in the user's signal queue. Returns false if it is too early.
+ * Ends the start after COMMAND's exec: frees the memory of the start, and
+ * leaves room in the user's signal queue. A COMMAND that exits at once does not
+ * need this. Returns false if it is too early.
  */
 bool spawn_finish(struct start *start);
 

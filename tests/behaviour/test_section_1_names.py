@@ -173,7 +173,7 @@ def test_signals_are_forwarded(start, helper):
 
 
 @both
-@differs(tini=reason("not-forwarded"), catatonit=reason("not-passed-on"))
+@differs(tini=reason("not-forwarded"), catatonit=reason("not-forwarded"))
 @pytest.mark.parametrize("signum", [*FOR_MISTAKES, *LIBCS_OWN], ids=int)
 def test_signals_that_other_inits_keep_are_forwarded(start, helper, signum):
     assert_forwarded(start, helper, signum)
