@@ -65,6 +65,12 @@ def tokens_of(source):
     return tokens
 
 
+def code_of(source):
+    """The source without comments, and with single blanks."""
+    return " ".join(each[0].strip() for each in TOKEN.finditer(source)
+                    if each.lastgroup != "skip")
+
+
 def functions_of(tokens):
     """Yields (name, first token of the body, last token) for each function."""
     at = 0
