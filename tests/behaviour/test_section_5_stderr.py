@@ -212,6 +212,24 @@ def test_stderr_without_a_reader_sends_command_no_signal(start, helper, user, ki
     gets_only_signals_of_the_test(started, signal.SIGPIPE)
 
 
+@pytest.mark.parametrize("kind", ["pipe", "FIFO", "stream socket", "datagram socket"])
+def test_status_of_a_failed_exec_is_the_same_without_a_reader_of_stderr(
+        run, mode, kind, tmp_path):
+    stderr = Stderr(kind, tmp_path)
+    os.close(stderr.other)
+    result = run(*mode, "nonsense-7", stderr=stderr.given, capture_output=False)
+    assert result.returncode == 127
+    os.close(stderr.given)
+
+
+def test_status_of_a_failed_exec_is_the_same_if_stderr_has_reached_its_limit(
+        run, mode, tmp_path):
+    with open(tmp_path / "said", "wb") as said:
+        result = run(*mode, "nonsense-7", before=["prlimit", "--fsize=0"], stderr=said,
+                     capture_output=False)
+    assert result.returncode == 127
+
+
 def test_orphans_are_reaped_though_stderr_is_stuck(start, user, stderr):
     script = "read line; for i in 1 2 3 4 5 6 7 8; do (true &); done; " \
         "echo made; exec sleep 60"
