@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from conftest import state, status_field, wait_until
+from conftest import state, status_field, wait_until, waits_for_good
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -293,6 +293,8 @@ def test_memory_for_the_options_in_the_environment_is_given_back(start, helper):
     for name in "DUMB_INIT_OPTIONS", "ANOTHER_VARIABLE_":
         started = start(helper("reporter"), env=os.environ | {name: " " * 100_000})
         started.expect("ready")
+        # By then, the memory of the start has been given back as well.
+        wait_until(lambda: waits_for_good(started.pid), "a wait without a limit")
         sizes.append(status_field(started.pid, "VmData"))
     assert sizes[0] == sizes[1]
 
