@@ -225,6 +225,16 @@ def test_help_that_is_cut_off_is_an_error(run, tmp_path):
     assert (result.returncode, (tmp_path / "help").stat().st_size) == (1, 1000)
 
 
+def test_help_that_raises_a_signal_is_an_error(run, tmp_path):
+    with open(tmp_path / "help", "w", encoding="ascii") as file:
+        assert run("-h", stdout=file, capture_output=False,
+                   before=["prlimit", "--fsize=0"]).returncode == 1  # SIGXFSZ
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert run("-h", stdout=writer, capture_output=False).returncode == 1  # SIGPIPE
+    os.close(writer)
+
+
 @pytest.mark.parametrize("option", ["-h", "-V", "-l"])
 def test_words_after_help_are_not_read(run, option):
     alone = run(option).stdout
