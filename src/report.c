@@ -91,7 +91,7 @@ static void format_outcome(char text[TARGET_MAX], const struct options *options,
 			   pid_t command, const struct actions *actions,
 			   int signum)
 {
-	static const char *const texts[] = {
+	static const char *const texts[OUTCOME_GAVE_UP + 1] = {
 		[OUTCOME_FORWARDED] = "forwarded to ",
 		[OUTCOME_DROPPED] = "dropped",
 		[OUTCOME_ALREADY_SENT] = "already sent by the terminal to ",
