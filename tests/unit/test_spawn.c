@@ -125,10 +125,45 @@ static void test_only_a_stop_before_it_is_ready_is_ended(void **state)
 		start->awaited = false;
 		spawn_await_exec(start, pid);
 		assert_int_equal(start->starting, ready);
+		assert_true(start->awaited);
 		assert_int_equal(kill(pid, SIGKILL), 0);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 	}
 	assert_int_equal(munmap(start, sizeof(*start)), 0);
+}
+
+static void test_exec_is_awaited_for_two_seconds_and_once(void **state)
+{
+	struct start start = { .starting = 1, .ready = true };
+	const pid_t pid = fork();
+	int64_t begun = kernel_clock();
+
+	(void)state;
+	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* if a check fails */
+		for (;;)
+			(void)pause();
+	}
+	assert_true(pid > 0);
+	spawn_await_exec(&start, pid);
+	assert_true(kernel_clock() - begun >= SPAWN_PATIENCE_MS * NUMBERS_MS);
+	begun = kernel_clock();
+	for (int i = 0; i < 10; i++)
+		spawn_await_exec(&start, pid);
+	assert_true(kernel_clock() - begun < SPAWN_PATIENCE_MS * NUMBERS_MS);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void test_start_ends_only_after_the_exec(void **state)
+{
+	struct start start = { .starting = 1 };
+
+	(void)state;
+	assert_false(spawn_finish(&start));
+	start.awaited = true; /* but the process may still use its stack */
+	start.stack = &start;
+	assert_true(spawn_finish(&start));
 }
 
 static void test_process_that_sleeps_on_a_word_is_woken(void **state)
@@ -167,6 +202,8 @@ int main(void)
 			test_only_the_first_variable_of_a_name_is_changed),
 		cmocka_unit_test(test_start_ends_at_exec_or_at_its_timeout),
 		cmocka_unit_test(test_only_a_stop_before_it_is_ready_is_ended),
+		cmocka_unit_test(test_exec_is_awaited_for_two_seconds_and_once),
+		cmocka_unit_test(test_start_ends_only_after_the_exec),
 		cmocka_unit_test(test_process_that_sleeps_on_a_word_is_woken),
 	};
 
