@@ -12,9 +12,10 @@ LEFT_OUT = {
     "COMMAND's process does not share memory: its status counts as COMMAND's": """
         test_status_of_a_command_that_did_not_run_is_not_mapped
         """,
-    "the init is a script that executes qemu, which strace makes fail": """
+    "the init is a script that executes qemu, whose calls strace makes fail": """
         test_exec_that_fails_for_a_moment_is_tried_again
         test_exec_that_fails_with_eagain_each_time_is_126
+        test_options_in_the_environment_without_memory_for_them_are_an_error
         """,
     "the kernel executes programs, so those for this machine's processor run": """
         test_corrupted_real_program_gets_no_hint
@@ -79,6 +80,7 @@ LEFT_OUT = {
         """,
     "qemu has a thread, memory and wake-ups of its own": """
         test_memory_does_not_grow_with_signals_to_all
+        test_memory_for_the_options_in_the_environment_is_given_back
         test_nothing_grows_with_signals_and_orphans
         test_verbose_explains_pid_0
         test_wait_all_sleeps_while_nothing_happens
