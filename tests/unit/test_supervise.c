@@ -154,28 +154,28 @@ static bool get_terminal(void)
 	       open(ptsname(master), O_RDWR) >= 0;
 }
 
-/* Whether SIGINT, from this source, counts as sent to COMMAND as well. */
-static bool sigint_has_reached_command(struct start *start, int source)
+/* Whether a signal from this source counts as sent to COMMAND as well. */
+static bool has_reached(struct start *start, int signum, int source)
 {
 	const struct options single = { .mode = MODE_SINGLE_CHILD,
 					.grace_ms = DURATION_NONE,
 					.kill_after_ms = DURATION_NONE };
 	struct supervisor supervisor = idle(&single);
-	const siginfo_t info = { .si_signo = SIGINT, .si_code = source };
+	const siginfo_t info = { .si_signo = signum, .si_code = source };
 
 	supervisor.start = start;
 	supervisor.command = getpid();
 	return has_reached_command(&supervisor, &info);
 }
 
+/* Returns 0 if all is right. SIGALRM is one of setitimer(2). */
 static int miss_a_key(void)
 {
 	struct start start = { .missed = SIGNALS_BIT(SIGINT) };
 
-	return get_terminal() && !sigint_has_reached_command(&start, SI_USER) &&
-			       sigint_has_reached_command(&start, SI_KERNEL)
-		       ? 0
-		       : 1;
+	return !get_terminal() || has_reached(&start, SIGINT, SI_USER) ||
+	       !has_reached(&start, SIGINT, SI_KERNEL) ||
+	       has_reached(&start, SIGALRM, SI_KERNEL);
 }
 
 static void test_missed_signal_is_not_taken_for_the_next_one(void **state)
@@ -188,7 +188,7 @@ static int press_ctrl_alt_del(void)
 {
 	struct start start = { .missed = 0 };
 
-	return sigint_has_reached_command(&start, SI_KERNEL) ? 1 : 0;
+	return has_reached(&start, SIGINT, SI_KERNEL);
 }
 
 static void
@@ -196,6 +196,40 @@ test_kernels_sigint_without_a_terminal_is_for_dumb_init(void **state)
 {
 	(void)state;
 	assert_int_equal(in_session(press_ctrl_alt_del), 0);
+}
+
+static pid_t pid_of_no_process(void)
+{
+	const pid_t child = fork();
+
+	if (child == 0)
+		_exit(0);
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	return child;
+}
+
+static void test_signal_that_cannot_be_sent_is_a_failure(void **state)
+{
+	/* This process would ignore it. */
+	struct actions actions = { .signum = SIGURG, .target = TARGET_ALL };
+	struct supervisor supervisor = idle(&none);
+
+	(void)state;
+	assert_false(may_signal(0));
+	assert_true(may_signal(getpid()));
+	assert_int_equal(send_to_all(&supervisor, &actions, NULL), 0);
+	supervisor.command = pid_of_no_process();
+	assert_int_equal(send_to_all(&supervisor, &actions, NULL), ESRCH);
+	assert_false(send_to_command(&supervisor, TARGET_GROUP, SIGURG, NULL));
+	assert_int_equal(supervisor.sent, 0);
+	/* Only a SIGKILL that fails explains survivors. */
+	actions.target = TARGET_GROUP;
+	send_signal(&supervisor, &actions, NULL);
+	assert_false(supervisor.kill_failed);
+	actions.signum = SIGKILL;
+	send_signal(&supervisor, &actions, NULL);
+	assert_true(supervisor.kill_failed);
 }
 
 /* The last moment before the process exits with the status of a failed exec. */
@@ -324,6 +358,7 @@ int main(void)
 			test_missed_signal_is_not_taken_for_the_next_one),
 		cmocka_unit_test(
 			test_kernels_sigint_without_a_terminal_is_for_dumb_init),
+		cmocka_unit_test(test_signal_that_cannot_be_sent_is_a_failure),
 		cmocka_unit_test(
 			test_kill_of_a_process_whose_exec_failed_is_the_status),
 		cmocka_unit_test(
