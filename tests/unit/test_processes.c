@@ -158,10 +158,12 @@ static void test_namespace_is_complete_only_if_it_can_be_listed(void **state)
 	static const struct rlimit few = { 64, 64 };
 	struct walk walk = empty_walk();
 	const pid_t child = fork();
-	int wstatus, last = 0;
+	int wstatus;
 
 	(void)state;
 	if (child == 0) {
+		int last = 0;
+
 		/* Signal 0 has no effect. */
 		walk_namespace(&walk);
 		if (!walk.complete)
