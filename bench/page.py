@@ -42,11 +42,12 @@ def machine(ours):
     system = first_match("/etc/os-release", r'^PRETTY_NAME="(.*)"$', "?")
     ram = int(first_match("/proc/meminfo", r"^MemTotal:\s*(\d+)", "0")) / 2**20
     commit = re.search(r"git\.(\w+)", ours.said)
+    kernel = re.match("[0-9.]+", platform.release())[0]
     return "\n".join([
         f"- {datetime.date.today()}, commit {commit[1] if commit else 'unknown'}",
         f"- {os.cpu_count()} processors {model}"
         f"{' in a virtual machine' if virtual else ''}, {ram:.0f} GiB of memory",
-        f"- {system}, Linux {re.match("[0-9.]+", platform.release())[0]}, cgroup {cgroups()}"])
+        f"- {system}, Linux {kernel}, cgroup {cgroups()}"])
 
 
 def builds_text(inits):

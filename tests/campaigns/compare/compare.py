@@ -177,7 +177,8 @@ class Comparison:
         parts = re.split(r"((?:^- test_.*\n)+)", template, flags=re.M)
         parts[1::2] = [self.table(rows(part)) for part in parts[1::2]]
         return "".join(parts).format(
-            date=datetime.date.today().isoformat(), kernel=re.match("[0-9.]+", os.uname().release)[0],
+            date=datetime.date.today().isoformat(),
+            kernel=re.match("[0-9.]+", os.uname().release)[0],
             machine=os.uname().machine, count=len(rows(template)),
             **{name.replace("-", "_").replace(".", "_"): version(name)
                for name in self.names})
