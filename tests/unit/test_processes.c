@@ -93,19 +93,27 @@ static void test_list_of_children_that_cannot_be_read_is_an_error(void **state)
 	assert_int_equal(walk.error, ENOTDIR);
 }
 
-static void test_children_are_listed_only_when_asked(void **state)
+/* Waits for signals, and exits with this process. */
+static pid_t start_child(void)
 {
-	struct walk walk = empty_walk();
-	const int ways = kernel_lists_children(getpid()) ? 2 : 1;
 	const pid_t child = fork();
 
-	(void)state;
 	if (child == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* if a check fails */
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			(void)pause();
 	}
 	assert_true(child > 0);
+	return child;
+}
+
+static void test_children_are_listed_only_when_asked(void **state)
+{
+	struct walk walk = empty_walk();
+	const int ways = kernel_lists_children(getpid()) ? 2 : 1;
+	const pid_t child = start_child();
+
+	(void)state;
 	for (int by_thread = 0; by_thread < ways; by_thread++) {
 		walk.by_thread = by_thread != 0;
 		walk.listed = false;
@@ -336,17 +344,11 @@ static void test_process_is_alive_until_it_is_reaped(void **state)
 
 static void test_only_another_process_that_is_no_zombie_remains(void **state)
 {
-	const pid_t child = fork();
+	const pid_t child = start_child();
 	siginfo_t exited;
 	bool found = false;
 
 	(void)state;
-	if (child == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			(void)pause();
-	}
-	assert_true(child > 0);
 	find_other(getpid(), -1, &found);
 	find_other(PIDS, -1, &found); /* no process has this PID */
 	assert_false(found);

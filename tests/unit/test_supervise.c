@@ -232,31 +232,6 @@ static void test_signal_that_cannot_be_sent_is_a_failure(void **state)
 	assert_true(supervisor.kill_failed);
 }
 
-/* The last moment before the process exits with the status of a failed exec. */
-static void test_kill_of_a_process_whose_exec_failed_is_the_status(void **state)
-{
-	struct start start = { .failed = true };
-	struct supervisor supervisor = idle(&none);
-	const pid_t child = fork();
-	siginfo_t exited;
-
-	(void)state;
-	if (child == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			(void)pause();
-	}
-	assert_true(child > 0);
-	supervisor.start = &start;
-	supervisor.command = child;
-	supervisor.sent = SIGNALS_BIT(SIGKILL);
-	assert_int_equal(kill(child, SIGKILL), 0);
-	assert_int_equal(waitid(P_PID, (id_t)child, &exited, WEXITED | WNOWAIT),
-			 0);
-	assert_true(reap_command(&supervisor, &exited, false));
-	assert_int_equal(supervisor.lifecycle.status, 128 + SIGKILL);
-}
-
 static void test_kill_by_a_signal_of_dumb_init_is_not_explained(void **state)
 {
 	(void)state;
@@ -285,6 +260,25 @@ static siginfo_t stopped_child(bool traced)
 	assert_int_equal(waitid(P_PID, (id_t)pid, &child, WSTOPPED | WNOWAIT),
 			 0);
 	return child;
+}
+
+/* The last moment before the process exits with the status of a failed exec. */
+static void test_kill_of_a_process_whose_exec_failed_is_the_status(void **state)
+{
+	struct start start = { .failed = true };
+	struct supervisor supervisor = idle(&none);
+	const pid_t child = stopped_child(false).si_pid;
+	siginfo_t exited;
+
+	(void)state;
+	supervisor.start = &start;
+	supervisor.command = child;
+	supervisor.sent = SIGNALS_BIT(SIGKILL);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitid(P_PID, (id_t)child, &exited, WEXITED | WNOWAIT),
+			 0);
+	assert_true(reap_command(&supervisor, &exited, false));
+	assert_int_equal(supervisor.lifecycle.status, 128 + SIGKILL);
 }
 
 static void kill_child(pid_t pid)
