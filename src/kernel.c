@@ -165,10 +165,15 @@ int kernel_file_flags(int file)
 	return (int)syscall(SYS_fcntl, file, F_GETFL);
 }
 
-/* libc's prctl is variadic, and always passes five arguments. */
+/* libc's functions for these two are variadic, and larger. */
 int kernel_prctl(int option, int value)
 {
 	return (int)syscall(SYS_prctl, option, (long)value, 0L, 0L, 0L);
+}
+
+int kernel_ptrace(int request, pid_t tracee, uintptr_t data)
+{
+	return (int)syscall(SYS_ptrace, (long)request, tracee, 0L, data);
 }
 
 void kernel_clear_at_exec(_Atomic pid_t *address)

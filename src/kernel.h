@@ -81,6 +81,9 @@ int kernel_file_flags(int file);
 /* prctl(2) with one argument. */
 int kernel_prctl(int option, int value);
 
+/* ptrace(2) without an address. data: a number or a pointer. */
+int kernel_ptrace(int request, pid_t tracee, uintptr_t data);
+
 /* set_tid_address(2): the kernel clears *address when the caller's program is
  * replaced or the caller exits. */
 void kernel_clear_at_exec(_Atomic pid_t *address);

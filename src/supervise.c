@@ -296,7 +296,10 @@ static bool has_reached_command(struct supervisor *supervisor,
 	    supervisor->lifecycle.options->mode != MODE_SINGLE_CHILD ||
 	    supervisor->lifecycle.phase != PHASE_RUNNING)
 		return false;
-	if ((signal & hangup) ? getsid(0) == getpid() : !terminal_exists())
+	if ((signal & hangup) && getsid(0) == getpid())
+		return false;
+	if (info->si_signo == SIGINT && supervisor->lifecycle.is_pid_1 &&
+	    !terminal_exists())
 		return false;
 	return getpgid(supervisor->command) == getpgrp();
 }
@@ -414,11 +417,13 @@ static bool detach_traced(const siginfo_t *child)
 	siginfo_t info = { .si_code = 0 };
 
 	if (signum == SIGTRAP &&
-	    ptrace(PTRACE_GETSIGINFO, child->si_pid, NULL, &info) == 0 &&
+	    kernel_ptrace(PTRACE_GETSIGINFO, child->si_pid, (uintptr_t)&info) ==
+		    0 &&
 	    info.si_code == SI_USER && info.si_pid == child->si_pid)
 		signum = 0;
 	report_traced(child->si_pid, signum);
-	return ptrace(PTRACE_DETACH, child->si_pid, NULL, (long)signum) == 0;
+	return kernel_ptrace(PTRACE_DETACH, child->si_pid, (uintptr_t)signum) ==
+	       0;
 }
 
 /*

@@ -154,17 +154,18 @@ static bool get_terminal(void)
 	       open(ptsname(master), O_RDWR) >= 0;
 }
 
-/* Whether a signal from this source counts as sent to COMMAND as well. */
-static bool has_reached(struct start *start, int signum, int source)
+/* Whether the kernel's signal counts as sent to COMMAND as well. */
+static bool has_reached(struct start *start, int signum, bool is_pid_1)
 {
 	const struct options single = { .mode = MODE_SINGLE_CHILD,
 					.grace_ms = DURATION_NONE,
 					.kill_after_ms = DURATION_NONE };
 	struct supervisor supervisor = idle(&single);
-	const siginfo_t info = { .si_signo = signum, .si_code = source };
+	const siginfo_t info = { .si_signo = signum, .si_code = SI_KERNEL };
 
 	supervisor.start = start;
 	supervisor.command = getpid();
+	supervisor.lifecycle.is_pid_1 = is_pid_1;
 	return has_reached_command(&supervisor, &info);
 }
 
@@ -173,9 +174,9 @@ static int miss_a_key(void)
 {
 	struct start start = { .missed = SIGNALS_BIT(SIGINT) };
 
-	return !get_terminal() || has_reached(&start, SIGINT, SI_USER) ||
-	       !has_reached(&start, SIGINT, SI_KERNEL) ||
-	       has_reached(&start, SIGALRM, SI_KERNEL);
+	return !get_terminal() || has_reached(&start, SIGINT, true) ||
+	       !has_reached(&start, SIGINT, true) ||
+	       has_reached(&start, SIGALRM, true);
 }
 
 static void test_missed_signal_is_not_taken_for_the_next_one(void **state)
@@ -184,15 +185,16 @@ static void test_missed_signal_is_not_taken_for_the_next_one(void **state)
 	assert_int_equal(in_session(miss_a_key), 0);
 }
 
+/* Without a terminal. If it is not sent to PID 1, it is a key all the same. */
 static int press_ctrl_alt_del(void)
 {
 	struct start start = { .missed = 0 };
 
-	return has_reached(&start, SIGINT, SI_KERNEL);
+	return has_reached(&start, SIGINT, true) ||
+	       !has_reached(&start, SIGINT, false);
 }
 
-static void
-test_kernels_sigint_without_a_terminal_is_for_dumb_init(void **state)
+static void test_ctrl_alt_del_is_for_pid_1_alone(void **state)
 {
 	(void)state;
 	assert_int_equal(in_session(press_ctrl_alt_del), 0);
@@ -350,8 +352,7 @@ int main(void)
 			test_clock_is_read_only_for_options_with_a_time),
 		cmocka_unit_test(
 			test_missed_signal_is_not_taken_for_the_next_one),
-		cmocka_unit_test(
-			test_kernels_sigint_without_a_terminal_is_for_dumb_init),
+		cmocka_unit_test(test_ctrl_alt_del_is_for_pid_1_alone),
 		cmocka_unit_test(test_signal_that_cannot_be_sent_is_a_failure),
 		cmocka_unit_test(
 			test_kill_of_a_process_whose_exec_failed_is_the_status),
