@@ -62,11 +62,12 @@ $(BUILD)/unit/%.passed: $(BUILD)/unit/%
 	@echo "== $<"; $<
 
 # Linked with all modules but main, and but the one whose source the test includes.
-INCLUDING = execute processes spawn supervise
-$(BUILD)/unit/%: tests/unit/%.c $(filter-out %/main.o,$(OBJECTS))
+INCLUDING = execute processes spawn supervise terminal
+$(BUILD)/unit/%: tests/unit/%.c $(filter-out %/main.o,$(OBJECTS)) \
+		tests/unit/session.h
 	@mkdir -p $(@D)
 	$(CC) $(FLAGS) $(CPPFLAGS) $(CFLAGS) -Isrc -o $@ \
-		$(filter-out $(addprefix $(BUILD)/,$(addsuffix .o,\
+		$(filter-out %.h $(addprefix $(BUILD)/,$(addsuffix .o,\
 			$(filter $(*:test_%=%),$(INCLUDING)))),$^) \
 		$(if $(NO_PIE),-no-pie) $(filter-out -static -s,$(LDFLAGS)) -lcmocka
 

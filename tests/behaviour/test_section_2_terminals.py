@@ -12,7 +12,7 @@ import time
 import psutil
 import pytest
 
-from conftest import BASH, children, end_tree, state, wait_until
+from conftest import BASH, NAMESPACE, children, end_tree, state, wait_until
 from watch import status_field
 
 CTRL_C, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x1a", "\x1c"
@@ -163,6 +163,19 @@ def test_key_right_after_exec_sends_one_signal(start, helper):
     started.type(CTRL_C)
     started.expect_signals(signal.SIGINT)
     started.send(signal.SIGRTMAX)
+    started.expect_signals(signal.SIGRTMAX)
+
+
+def test_key_sends_one_signal_to_pid_1_in_a_session_from_outside(start, helper):
+    """The terminal's foreground group, too, is outside the PID namespace: its number
+    is 0 there."""
+    started = start("-c", helper("reporter"), terminal=True, before=NAMESPACE)
+    started.expect("ready")
+    for _ in range(KEYS):
+        started.type(CTRL_C)
+        started.expect_signals(signal.SIGINT)
+    pid_1, = children(started.pid)
+    os.kill(pid_1, signal.SIGRTMAX)
     started.expect_signals(signal.SIGRTMAX)
 
 

@@ -6,8 +6,21 @@
 
 #include <cmocka.h>
 
+#include "kernel.h"
+
+static int wakes;
+
+/* In the place of kernel_futex_wake. */
+static void count_wake(_Atomic int *word)
+{
+	(void)word;
+	wakes++;
+}
+
+#define kernel_futex_wake count_wake
 /* The static functions of this module are tested. */
 #include "spawn.c" /* NOLINT(bugprone-suspicious-include) */
+#undef kernel_futex_wake
 
 enum {
 	ENTRIES_MAX = 8,
@@ -161,9 +174,31 @@ static void test_start_ends_only_after_the_exec(void **state)
 
 	(void)state;
 	assert_false(spawn_finish(&start));
+	start.stack = mmap(NULL, CHILD_STACK, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(start.stack, MAP_FAILED);
 	start.awaited = true; /* but the process may still use its stack */
-	start.stack = &start;
 	assert_true(spawn_finish(&start));
+	assert_int_equal(msync(start.stack, CHILD_STACK, MS_ASYNC), 0);
+	start.starting = 0;
+	assert_true(spawn_finish(&start));
+	assert_int_equal(msync(start.stack, CHILD_STACK, MS_ASYNC), -1);
+}
+
+static void test_only_a_process_that_sleeps_is_woken_for_its_exec(void **state)
+{
+	struct start start = { .released = RELEASED };
+
+	(void)state;
+	release(&start);
+	start.released = NOT_RELEASED;
+	release(&start);
+	assert_int_equal(wakes, 0);
+	assert_int_equal(start.released, RELEASED);
+	start.released = RELEASE_AWAITED;
+	release(&start);
+	assert_int_equal(wakes, 1);
+	assert_int_equal(start.released, RELEASED);
 }
 
 static void test_process_that_sleeps_on_a_word_is_woken(void **state)
@@ -204,6 +239,8 @@ int main(void)
 		cmocka_unit_test(test_only_a_stop_before_it_is_ready_is_ended),
 		cmocka_unit_test(test_exec_is_awaited_for_two_seconds_and_once),
 		cmocka_unit_test(test_start_ends_only_after_the_exec),
+		cmocka_unit_test(
+			test_only_a_process_that_sleeps_is_woken_for_its_exec),
 		cmocka_unit_test(test_process_that_sleeps_on_a_word_is_woken),
 	};
 

@@ -1,15 +1,33 @@
-#include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 
 #include <cmocka.h>
 
+#include "session.h"
+/* Whether there is always one more child that has exited; and their count. */
+static bool endless;
+static int children_found;
+
+/* In the place of waitid. */
+static int find_child(idtype_t type, id_t id, siginfo_t *child, int options)
+{
+	if (!endless || children_found > 10000)
+		return waitid(type, id, child, options);
+	if (type == P_ALL)
+		children_found++;
+	child->si_code = CLD_EXITED;
+	child->si_pid = INT_MAX; /* no process has this PID */
+	return 0;
+}
+
+#define waitid find_child
 /* The static functions of this module are tested. */
 #include "supervise.c" /* NOLINT(bugprone-suspicious-include) */
+#undef waitid
 
 /* A status of wait(2), as the kernel makes it. */
 #define EXITED(status)  ((status) << 8)
@@ -125,35 +143,6 @@ static void test_clock_is_read_only_for_options_with_a_time(void **state)
 	}
 }
 
-/* The status of a child that runs the function as the leader of a session. */
-static int in_session(int function(void))
-{
-	const pid_t child = fork();
-	int wstatus = -1;
-
-	if (child == 0) {
-		const int status = setsid() > 0 ? function() : -1;
-
-		/* valgrind reports open files. The terminal hangs up then. */
-		(void)signal(SIGHUP, SIG_IGN);
-		for (int file = STDERR_FILENO + 1; file < 64; file++)
-			(void)close(file);
-		_exit(status);
-	}
-	assert_true(child > 0);
-	assert_int_equal(waitpid(child, &wstatus, 0), child);
-	return wstatus;
-}
-
-/* Makes a new terminal that of our session, which has none. */
-static bool get_terminal(void)
-{
-	const int master = posix_openpt(O_RDWR | O_NOCTTY);
-
-	return grantpt(master) == 0 && unlockpt(master) == 0 &&
-	       open(ptsname(master), O_RDWR) >= 0;
-}
-
 /* Whether the kernel's signal counts as sent to COMMAND as well. */
 static bool has_reached(struct start *start, int signum, bool is_pid_1)
 {
@@ -174,7 +163,7 @@ static int miss_a_key(void)
 {
 	struct start start = { .missed = SIGNALS_BIT(SIGINT) };
 
-	return !get_terminal() || has_reached(&start, SIGINT, true) ||
+	return get_terminal() < 0 || has_reached(&start, SIGINT, true) ||
 	       !has_reached(&start, SIGINT, true) ||
 	       has_reached(&start, SIGALRM, true);
 }
@@ -220,6 +209,7 @@ static void test_signal_that_cannot_be_sent_is_a_failure(void **state)
 	(void)state;
 	assert_false(may_signal(0));
 	assert_true(may_signal(getpid()));
+	errno = EPERM; /* of another call */
 	assert_int_equal(send_to_all(&supervisor, &actions, NULL), 0);
 	supervisor.command = pid_of_no_process();
 	assert_int_equal(send_to_all(&supervisor, &actions, NULL), ESRCH);
@@ -340,6 +330,254 @@ static void test_stop_is_taken_without_a_wait(void **state)
 	assert_true(forget_stop(child.si_pid));
 }
 
+/* A zombie. */
+static pid_t dead_child(void)
+{
+	const pid_t pid = stopped_child(false).si_pid;
+
+	kill_child(pid);
+	return pid;
+}
+
+static bool is_reaped(pid_t pid)
+{
+	return waitpid(pid, NULL, WNOHANG) < 0 && errno == ECHILD;
+}
+
+static bool is_traced(pid_t pid)
+{
+	siginfo_t info;
+
+	return ptrace(PTRACE_GETSIGINFO, pid, NULL, &info) == 0;
+}
+
+static void end_child(pid_t pid)
+{
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void test_child_that_waitid_finds_is_reaped_or_continues(void **state)
+{
+	struct supervisor supervisor = idle(&none);
+	const siginfo_t traced = stopped_child(true);
+	const siginfo_t stopped = stopped_child(false);
+	siginfo_t exited = { .si_code = CLD_KILLED };
+
+	(void)state;
+	assert_true(reap_found(&supervisor, &traced));
+	assert_false(is_traced(traced.si_pid));
+	end_child(traced.si_pid);
+	/* As one that has been killed since. */
+	assert_true(reap_found(&supervisor, &stopped));
+	end_child(stopped.si_pid);
+	exited.si_pid = dead_child();
+	assert_true(reap_found(&supervisor, &exited));
+	assert_true(is_reaped(exited.si_pid));
+	assert_false(reap_found(&supervisor, &exited));
+}
+
+static void test_sigchld_names_a_child_to_reap_but_not_command(void **state)
+{
+	struct supervisor supervisor = idle(&none);
+	siginfo_t info = { .si_code = CLD_STOPPED };
+
+	(void)state;
+	info.si_pid = dead_child();
+	reap_named(&supervisor, &info);
+	info.si_code = CLD_EXITED;
+	supervisor.command = info.si_pid;
+	reap_named(&supervisor, &info);
+	assert_false(is_reaped(info.si_pid)); /* this waitpid reaps it */
+	supervisor.command = 0;
+	reap_named(&supervisor, &info);
+	info.si_pid = dead_child();
+	reap_named(&supervisor, &info);
+	assert_true(is_reaped(info.si_pid));
+}
+
+static void test_wait4_alone_reaps_all_children_and_command(void **state)
+{
+	struct start start = { .failed = false };
+	struct supervisor supervisor = idle(&none);
+	const siginfo_t traced = stopped_child(true);
+	const pid_t orphan = dead_child();
+
+	(void)state;
+	supervisor.start = &start;
+	supervisor.command = dead_child();
+	supervisor.sent = SIGNALS_BIT(SIGKILL);
+	supervisor.start_tries = 1;
+	assert_true(reap_by_wait4(&supervisor));
+	errno = ECHILD; /* of the waitid before */
+	assert_true(reap_by_wait4(&supervisor));
+	assert_true(is_reaped(orphan));
+	assert_int_equal(supervisor.command, 0);
+	assert_int_equal(supervisor.start_tries, 0);
+	assert_int_equal(supervisor.lifecycle.status, 128 + SIGKILL);
+	assert_false(is_traced(traced.si_pid));
+	end_child(traced.si_pid);
+	assert_false(reap_by_wait4(&supervisor));
+}
+
+static void
+test_all_dead_children_are_reaped_and_a_living_one_remains(void **state)
+{
+	struct supervisor supervisor = idle(&none);
+	pid_t dead[2], living;
+
+	(void)state;
+	assert_false(reap_all(&supervisor));
+	assert_false(supervisor.must_poll);
+	dead[0] = dead_child();
+	living = stopped_child(false).si_pid;
+	dead[1] = dead_child();
+	assert_true(reap_all(&supervisor));
+	assert_false(supervisor.must_poll);
+	assert_true(is_reaped(dead[0]));
+	assert_true(is_reaped(dead[1]));
+	end_child(living);
+}
+
+/* Others must have their turn in a flood of exits. */
+static void test_a_round_reaps_a_thousand_children_and_is_repeated(void **state)
+{
+	struct supervisor supervisor = idle(&none);
+
+	(void)state;
+	endless = true;
+	assert_true(reap_all(&supervisor));
+	endless = false;
+	assert_true(supervisor.must_poll);
+	assert_int_equal(children_found, IN_A_ROW_MAX);
+	assert_false(reap_all(&supervisor));
+	assert_false(supervisor.must_poll);
+}
+
+/* As if a seccomp(2) filter made waitid fail with ECHILD. */
+static void test_command_that_is_not_found_is_polled_for(void **state)
+{
+	struct supervisor supervisor = idle(&none);
+
+	(void)state;
+	supervisor.command = pid_of_no_process();
+	assert_false(reap_all(&supervisor));
+	assert_true(supervisor.must_poll);
+}
+
+static void test_start_is_finished_after_exec_or_the_last_try(void **state)
+{
+	struct start start = { .starting = 1 };
+	struct supervisor supervisor = idle(&none);
+
+	(void)state;
+	supervisor.start = &start;
+	supervisor.start_tries = 3;
+	supervisor.command = SPAWN_NO_COMMAND;
+	finish_start(&supervisor);
+	assert_int_equal(supervisor.start_tries, 0);
+	supervisor.command = getpid();
+	supervisor.start_tries = 3;
+	supervisor.oom_kills_before = OOM_UNKNOWN - 1;
+	for (int left = 2; left > 0; left--) {
+		finish_start(&supervisor);
+		assert_int_equal(supervisor.start_tries, left);
+		assert_false(start.awaited);
+	}
+	assert_int_equal(supervisor.oom_kills_before, OOM_UNKNOWN - 1);
+	finish_start(&supervisor);
+	assert_int_equal(supervisor.start_tries, 0);
+	assert_true(start.awaited);
+	assert_int_not_equal(supervisor.oom_kills_before, OOM_UNKNOWN - 1);
+}
+
+/* In a session with a terminal, whose foreground group is ours. */
+static int look_for_job_state(void)
+{
+	const struct options group = { .mode = MODE_GROUP };
+	struct supervisor supervisor = idle(&group);
+	struct event event = { .owner = TERMINAL_NONE };
+
+	if (get_terminal() < 0)
+		return 1;
+	add_job_state(&supervisor, SIGTSTP, &event);
+	supervisor.command = getpid();
+	add_job_state(&supervisor, 0, &event);
+	add_job_state(&supervisor, SIGTERM, &event);
+	if (event.owner != TERMINAL_NONE)
+		return 1;
+	add_job_state(&supervisor, SIGTSTP, &event);
+	return event.owner != TERMINAL_OURS;
+}
+
+static void test_job_state_is_of_command_and_for_a_job_stop_only(void **state)
+{
+	(void)state;
+	assert_int_equal(in_session(look_for_job_state), 0);
+}
+
+static void test_start_is_finished_after_some_signals_or_a_timeout(void **state)
+{
+	const struct options delay = { .grace_ms = DURATION_NONE,
+				       .kill_after_ms = DURATION_NONE,
+				       .delay_signal = SIGURG };
+	struct start start = { .starting = 1, .awaited = true };
+	struct supervisor supervisor = idle(&none);
+	struct inherited inherited;
+
+	(void)state;
+	supervisor.start = &start;
+	supervisor.command = stopped_child(false).si_pid;
+	supervisor.start_tries = 2;
+	assert_true(delivery_block_all(&inherited));
+	for (unsigned int i = 1; i <= EARLY_MAX + 1; i++) {
+		assert_int_equal(supervisor.start_tries, 2);
+		assert_int_equal(kill(getpid(), SIGURG), 0);
+		handle_next(&supervisor);
+		assert_int_equal(supervisor.signals_in_a_row, i);
+	}
+	assert_int_equal(supervisor.start_tries, 0);
+	supervisor.start_tries = 1;
+	handle_next(&supervisor);
+	assert_int_equal(supervisor.start_tries, 0);
+	assert_int_equal(supervisor.signals_in_a_row, 0);
+	/* A deadline, too, ends a row of signals. */
+	supervisor.lifecycle.options = &delay;
+	supervisor.lifecycle.delay_ends_at = 1;
+	supervisor.signals_in_a_row = 1;
+	handle_next(&supervisor);
+	assert_int_equal(supervisor.signals_in_a_row, 0);
+	delivery_restore(&inherited);
+	end_child(supervisor.command);
+}
+
+static void test_delayed_signal_keeps_its_value(void **state)
+{
+	const struct options delay = { .grace_ms = DURATION_NONE,
+				       .kill_after_ms = DURATION_NONE,
+				       .delay_signal = SIGTERM,
+				       .delay_ms = 1 };
+	const struct event term = { .kind = EVENT_SIGNAL, .signum = SIGTERM };
+	const struct event user = { .kind = EVENT_SIGNAL, .signum = SIGUSR1 };
+	const struct event deadline = { .kind = EVENT_DEADLINE };
+	const siginfo_t first = { .si_signo = SIGTERM };
+	const siginfo_t second = { .si_signo = SIGUSR1 };
+	struct supervisor supervisor = idle(&delay);
+	const siginfo_t *info = &first;
+
+	(void)state;
+	supervisor.command = getpid();
+	assert_int_equal(decide(&supervisor, &term, &info).outcome,
+			 OUTCOME_DELAYED);
+	info = &second;
+	(void)decide(&supervisor, &user, &info);
+	info = NULL;
+	supervisor.lifecycle.delay_ends_at = 0;
+	(void)decide(&supervisor, &deadline, &info);
+	assert_ptr_equal(info, &supervisor.delayed);
+	assert_int_equal(info->si_signo, SIGTERM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +599,24 @@ int main(void)
 		cmocka_unit_test(test_only_a_child_that_has_exited_is_reaped),
 		cmocka_unit_test(test_detach_succeeds_only_for_a_traced_child),
 		cmocka_unit_test(test_stop_is_taken_without_a_wait),
+		cmocka_unit_test(
+			test_child_that_waitid_finds_is_reaped_or_continues),
+		cmocka_unit_test(
+			test_sigchld_names_a_child_to_reap_but_not_command),
+		cmocka_unit_test(
+			test_wait4_alone_reaps_all_children_and_command),
+		cmocka_unit_test(
+			test_all_dead_children_are_reaped_and_a_living_one_remains),
+		cmocka_unit_test(
+			test_a_round_reaps_a_thousand_children_and_is_repeated),
+		cmocka_unit_test(test_command_that_is_not_found_is_polled_for),
+		cmocka_unit_test(
+			test_start_is_finished_after_exec_or_the_last_try),
+		cmocka_unit_test(
+			test_job_state_is_of_command_and_for_a_job_stop_only),
+		cmocka_unit_test(
+			test_start_is_finished_after_some_signals_or_a_timeout),
+		cmocka_unit_test(test_delayed_signal_keeps_its_value),
 	};
 
 	return cmocka_run_group_tests_name("supervise", tests, NULL, NULL);
