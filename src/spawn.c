@@ -130,16 +130,19 @@ static int become_command(void *argument)
 	struct start *start = argument;
 	char **command = start->options->command;
 	struct inherited unused;
+	signals_set discarded;
 	int error, status;
 
 	kernel_clear_at_exec(&start->starting);
 	enter_group(start->options);
-	start->missed |= delivery_discard();
+	discarded = delivery_discard();
 	/* After that, so that no key of the terminal is discarded. */
 	take_terminal(start);
 	await_release(start);
 	if (start->options->mode == MODE_SINGLE_CHILD)
-		start->missed |= delivery_discard();
+		discarded |= delivery_discard();
+	/* Until the release the parent writes it, too. */
+	start->missed |= discarded;
 	start->ready = true;
 	update_variables(start);
 	error = delivery_restore(start->inherited) ? execute(command) : errno;
