@@ -308,7 +308,9 @@ def test_every_queued_signal_arrives_though_the_queue_is_full(start, helper, mod
                           check=True, capture_output=True, timeout=patience()).stdout
     accepted = int(sent.split()[0])
     nothing_waits_for(ours)
+    wait_until(lambda: waits_for_good(ours), "the last signal to be forwarded")
     os.kill(command, signal.SIGCONT)
+    # If both were pending, the reporter would get SIGUSR1 first.
     nothing_waits_for(command)
     os.kill(ours, signal.SIGUSR1)
     heard = started.signals_up_to(signal.SIGUSR1)
