@@ -9,6 +9,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Exits. Closes all files, as valgrind reports open ones: a terminal of our
+ * session hangs up then. */
+static _Noreturn void leave(int status)
+{
+	(void)signal(SIGHUP, SIG_IGN);
+	for (int file = STDERR_FILENO + 1; file < 64; file++)
+		(void)close(file);
+	_exit(status);
+}
+
 /* The wait status of a child that leads a session and exits with the result of
  * the function. */
 static int in_session(int function(void))
@@ -16,15 +26,8 @@ static int in_session(int function(void))
 	const pid_t child = fork();
 	int wstatus = -1;
 
-	if (child == 0) {
-		const int status = setsid() > 0 ? function() : -1;
-
-		/* valgrind reports open files. The terminal hangs up then. */
-		(void)signal(SIGHUP, SIG_IGN);
-		for (int file = STDERR_FILENO + 1; file < 64; file++)
-			(void)close(file);
-		_exit(status);
-	}
+	if (child == 0)
+		leave(setsid() > 0 ? function() : -1);
 	return child > 0 && waitpid(child, &wstatus, 0) == child ? wstatus : -1;
 }
 

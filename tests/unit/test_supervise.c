@@ -19,7 +19,7 @@ static int find_child(idtype_t type, id_t id, siginfo_t *child, int options)
 		return waitid(type, id, child, options);
 	if (type == P_ALL)
 		children_found++;
-	child->si_code = CLD_EXITED;
+	*child = (siginfo_t){ .si_code = CLD_EXITED };
 	child->si_pid = INT_MAX; /* no process has this PID */
 	return 0;
 }
@@ -62,7 +62,10 @@ static void test_wait_status_becomes_a_siginfo(void **state)
 
 static struct supervisor idle(const struct options *options)
 {
-	return (struct supervisor){ .lifecycle = lifecycle_start(options) };
+	static struct start started;
+
+	return (struct supervisor){ .lifecycle = lifecycle_start(options),
+				    .start = &started };
 }
 
 static const struct options none = { .grace_ms = DURATION_NONE,
@@ -398,13 +401,11 @@ static void test_sigchld_names_a_child_to_reap_but_not_command(void **state)
 
 static void test_wait4_alone_reaps_all_children_and_command(void **state)
 {
-	struct start start = { .failed = false };
 	struct supervisor supervisor = idle(&none);
 	const siginfo_t traced = stopped_child(true);
 	const pid_t orphan = dead_child();
 
 	(void)state;
-	supervisor.start = &start;
 	supervisor.command = dead_child();
 	supervisor.sent = SIGNALS_BIT(SIGKILL);
 	supervisor.start_tries = 1;
@@ -575,7 +576,7 @@ static void test_delayed_signal_keeps_its_value(void **state)
 	supervisor.lifecycle.delay_ends_at = 0;
 	(void)decide(&supervisor, &deadline, &info);
 	assert_ptr_equal(info, &supervisor.delayed);
-	assert_int_equal(info->si_signo, SIGTERM);
+	assert_int_equal(supervisor.delayed.si_signo, SIGTERM);
 }
 
 int main(void)

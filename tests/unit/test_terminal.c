@@ -92,7 +92,7 @@ static pid_t start_child(void)
 		}
 		while (getppid() == parent)
 			(void)pause();
-		_exit(0);
+		leave(0);
 	}
 	return setpgid(child, child) == 0 ? child : -1;
 }
@@ -127,7 +127,7 @@ static int release_as_another_process(void)
 		return 1;
 	child = fork();
 	if (child == 0)
-		_exit(!terminal_release() || !has_terminal());
+		leave(!terminal_release() || !has_terminal());
 	return waitpid(child, &wstatus, 0) != child || wstatus != 0;
 }
 
@@ -232,7 +232,7 @@ static bool another_process_sees_owners(void)
 			close(free) == 0 && dup(STDERR_FILENO) == free;
 		(void)close(free);
 		terminal_switch(getpgrp(), getpgid(getppid()));
-		_exit(!right);
+		leave(!right);
 	}
 	return command > 0 && other > 0 &&
 	       waitpid(child, &wstatus, 0) == child && wstatus == 0;
