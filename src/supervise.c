@@ -279,9 +279,9 @@ static void handle(struct supervisor *supervisor, const struct event *event,
 /*
  * The kernel sends a terminal signal to the whole foreground group, so COMMAND
  * has it if it is in our group, as in single-child mode. Exceptions: a hangup
- * is sent to the session leader alone, a machine's PID 1 gets SIGINT for
- * Ctrl-Alt-Del (reboot(2)), and COMMAND's process discards signals before exec
- * (spawn.h).
+ * is sent to the session leader alone; a machine's PID 1, which has no
+ * terminal, gets SIGINT for Ctrl-Alt-Del (reboot(2)); and COMMAND's process
+ * discards signals before exec (spawn.h).
  */
 static bool has_reached_command(struct supervisor *supervisor,
 				const siginfo_t *info)
