@@ -68,9 +68,12 @@ void delivery_block_only(signals_set set)
 	(void)kernel_set_mask(&set, NULL);
 }
 
-void delivery_let_act(signals_set set)
+void delivery_let_act(int signum)
 {
-	delivery_block_only(~set);
+	const struct kernel_sigaction standard = { { 0 } };
+
+	(void)kernel_set_action(signum, &standard, NULL);
+	delivery_block_only(~SIGNALS_BIT(signum));
 	delivery_block_only(SIGNALS_ALL);
 }
 
@@ -87,7 +90,7 @@ bool delivery_stop_unless_continued(int signum, int64_t delay_ns,
 		return true;
 	if (kernel_create_timer(signum, &timer) < 0) {
 		(void)kill(getpid(), signum);
-		delivery_let_act(stop);
+		delivery_let_act(signum);
 		return false;
 	}
 	kernel_set_timer(timer, 0, delay_ns / 2);
@@ -100,7 +103,7 @@ bool delivery_stop_unless_continued(int signum, int64_t delay_ns,
 	}
 	/* From Linux 6.13 on a timer's pending signal goes with the timer. */
 	if (!continued)
-		delivery_let_act(stop);
+		delivery_let_act(signum);
 	kernel_delete_timer(timer);
 	/* Discards the timer's signal, but not that of another process. */
 	if (continued && delivery_take(stop, &other, 0) &&

@@ -49,10 +49,11 @@ signals_set delivery_discard(void);
 void delivery_block_only(signals_set set);
 
 /*
- * Unblocks the signals of the set for a moment: pending ones act on this
- * process. If one stops it, this returns after it was continued.
+ * Unblocks the signal for a moment, so that a pending one has its default
+ * action, even if we inherited that it is ignored. If it stops this process,
+ * this returns after it was continued.
  */
-void delivery_let_act(signals_set set);
+void delivery_let_act(int signum);
 
 /*
  * Stops this process by signum, a job stop signal, after delay_ns; or, if a
@@ -62,13 +63,12 @@ void delivery_let_act(signals_set set);
  * other way round (signal(7)). If we looked for a SIGCONT and then stopped, a
  * SIGCONT between the two would be lost. Here a timer sends the stop signal,
  * which is blocked, after half of delay_ns, while rt_sigtimedwait(2) waits for
- * SIGCONT. A SIGCONT
- *  - before the stop signal ends the wait;
- *  - just before the stop signal is discarded by that, but has interrupted the
- *    wait (EINTR);
- *  - after the stop signal discards that and ends the wait.
- * Without one, the pending stop signal is then let act. A SIGCONT is lost only
- * if this process waits half of delay_ns for a processor at the wrong moment.
+ * SIGCONT. A SIGCONT that comes before the stop signal ends the wait. If it
+ * comes just before, the stop signal discards it, but the wait was interrupted
+ * (EINTR). A SIGCONT that comes later discards the stop signal and ends the
+ * wait. Without one, the pending stop signal is then let act. A SIGCONT is lost
+ * only if this process waits half of delay_ns for a processor at the wrong
+ * moment.
  */
 bool delivery_stop_unless_continued(int signum, int64_t delay_ns,
 				    siginfo_t *resumed);

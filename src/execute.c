@@ -19,8 +19,8 @@ enum {
 
 /*
  * Tries a file that may be COMMAND's program. Returns ENOENT to go on with the
- * search, 0 or another errno to end it (search_path). error: that of execve(2),
- * for print_hint.
+ * search, 0 or another errno to end it (search_path). error: of execve(2); only
+ * print_hint uses it.
  */
 typedef int attempt(const char *path, char **command, int error);
 

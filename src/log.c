@@ -165,14 +165,15 @@ static bool write_in_time(const char *line, size_t length)
 /*
  * write(2) sleeps while a pipe is full or a terminal is held by ^S: a reader
  * that has stopped reading would stop PID 1. So a line without room is dropped,
- * but not at once: a terminal has no room, either, while another process writes
+ * but not at once: a terminal also refuses a line while another process writes
  * to it. After a line that got no room the next ones do not wait.
  */
 static void print(enum log_level level, const char *line, size_t length)
 {
 	static bool patient = true;
 	struct pollfd err = { .fd = STDERR_FILENO, .events = POLLOUT };
-	const int wait_ms = level == LOG_ERROR ? ERROR_PATIENCE_MS : 0;
+	const int wait_ms =
+		level == LOG_ERROR && patient ? ERROR_PATIENCE_MS : 0;
 
 	patient = write_at_once(line, length) ||
 		  ((poll(&err, 1, wait_ms) > 0 || patient) &&

@@ -112,10 +112,10 @@ struct processes_signaled processes_now(pid_t group)
 }
 
 /*
- * A process does not get the signal in three cases: it is spared; a spared
- * ancestor of it lives, so that it belongs to the ancestor's clean-up; or such
- * an ancestor, or a process that has just got the signal, has started it during
- * this walk.
+ * Three kinds of process do not get the signal: a spared one; one with a spared
+ * ancestor that lives, as it belongs to the ancestor's clean-up; and one that
+ * was started during this walk, by such an ancestor or by a process that has
+ * just got the signal.
  *
  * PIDs are assigned in order: a PID above spared->newest was assigned later,
  * and one above walk->newest during this walk. If PIDs have wrapped around, and

@@ -25,7 +25,8 @@ struct processes_signaled processes_now(pid_t group);
 
 /*
  * Sends signum to all processes, once to each, and then, if wake, SIGCONT.
- * Never signals a new process that got the PID of one that has exited.
+ * If the kernel has pidfds and we are not PID 1, it never signals a new process
+ * that got the PID of one that has exited.
  *
  * spared: processes that have got signum already. They are skipped, together
  * with the processes that they have started since. NULL: none. As PID 1,

@@ -11,7 +11,7 @@ enum {
 	COMM_MAX = sizeof("123456789012345"), /* proc_pid_comm(5) */
 	SENDER_MAX = sizeof("a process outside this PID namespace "
 			    "(UID 4294967295)"),
-	TARGET_MAX = 256, /* a longer program name is cut */
+	TARGET_MAX = LOG_LINE_MAX,
 };
 
 static const char *const modes[] = {
@@ -197,7 +197,10 @@ void report_exit(const struct options *options, const siginfo_t *exited)
 		    format_ending(exited).text);
 }
 
-/* The probable cause of a SIGKILL that is not ours. */
+/*
+ * The probable cause of a SIGKILL that is not ours. Not the engine, whose
+ * SIGKILL ends dumb-init too.
+ */
 static const char *guess(int signum, int oom_kills)
 {
 	if (signum != SIGKILL)
@@ -205,9 +208,9 @@ static const char *guess(int signum, int oom_kills)
 	if (oom_kills > 0)
 		return ": out of memory (its cgroup recorded an OOM kill)";
 	if (oom_kills == 0)
-		return ": its cgroup recorded no OOM kill; the container's "
-		       "stop timeout may have expired";
-	return ": out of memory, or the container's stop timeout expired";
+		return ": its cgroup recorded no OOM kill; another process "
+		       "probably sent it";
+	return ": out of memory, or another process sent it";
 }
 
 void report_unexpected_kill(const struct options *options,

@@ -136,12 +136,12 @@ static int become_command(void *argument)
 	kernel_clear_at_exec(&start->starting);
 	enter_group(start->options);
 	discarded = delivery_discard();
-	/* After that, so that no key of the terminal is discarded. */
+	/* Only after the discard: from now on a key is meant for COMMAND. */
 	take_terminal(start);
 	await_release(start);
 	if (start->options->mode == MODE_SINGLE_CHILD)
 		discarded |= delivery_discard();
-	/* Until the release the parent writes it, too. */
+	/* The parent writes it, too, but only before the release. */
 	start->missed |= discarded;
 	start->ready = true;
 	update_variables(start);
@@ -275,8 +275,8 @@ pid_t spawn(struct start *start, const struct options *options,
 		return SPAWN_FAILED;
 	}
 	give_up_files();
-	/* A signal to our group after this call reaches COMMAND's process, too:
-	 * it discards and notes the signal, or is COMMAND already. */
+	/* After this call, a signal to our group reaches COMMAND's process,
+	 * too. That notes and discards it, or is COMMAND already. */
 	if (options->mode == MODE_SINGLE_CHILD && start->released != RELEASED)
 		start->missed |= kernel_pending();
 	release(start);

@@ -19,9 +19,9 @@
 #define POLL_INTERVAL (20 * NUMBERS_MS)
 
 /*
- * The end of the start comes so long after the start, and is tried again after
- * the same time; in ns. It mostly reads the count of OOM kills, which does not
- * slow down a COMMAND that exits earlier.
+ * finish_start is called this long after the start, in ns, and again after the
+ * same time if it was too early. It mostly reads the count of OOM kills, which
+ * does not slow down a COMMAND that exits earlier.
  */
 #define FINISH_START_AFTER (5 * NUMBERS_MS)
 
@@ -32,7 +32,7 @@ enum {
 	FINISH_START_TRIES = SPAWN_PATIENCE_MS / 5,
 	/* A shell exits with this if SIGKILL has killed its child. */
 	STATUS_OF_KILLED = 128 + SIGKILL,
-	IN_A_ROW_MAX = 1000, /* signals or children, before the others' turn */
+	IN_A_ROW_MAX = 1000, /* signals or children, before the other kind */
 	/* After so many wake-ups the start ends without FINISH_START_AFTER:
 	 * in a flood of signals there is no such pause. */
 	EARLY_MAX = 8,
@@ -57,7 +57,7 @@ struct supervisor {
 	bool kill_failed; /* the last SIGKILL did not reach all processes */
 };
 
-/* The signal without its value if the queue has no room for that. */
+/* Sends the signal with its value, or without it if the queue is full. */
 static bool send_with_value(pid_t pid, int signum, const siginfo_t *value)
 {
 	return kernel_queue_signal(pid, signum, value) == 0 ||
@@ -185,13 +185,13 @@ static void suspend(struct supervisor *supervisor,
 		supervisor->resumed.si_signo = 0;
 	} else {
 		(void)kill(actions->suspend_group ? 0 : self, signum);
-		delivery_let_act(SIGNALS_BIT(signum));
+		delivery_let_act(signum);
 	}
-	/* If a SIGCONT has continued us, it is pending, as it is blocked.
-	 * Otherwise the signal has not stopped us: our group is orphaned. We
-	 * stop all the same after a forwarded stop signal. But if COMMAND has
-	 * stopped, no shell would continue us; and if a key was for our whole
-	 * group, COMMAND in that group is not stopped either. */
+	/* A pending SIGCONT shows that we were stopped and continued. Without
+	 * one, the signal did not stop us: our group is orphaned. We stop all
+	 * the same after a forwarded stop signal. But if COMMAND has stopped,
+	 * no shell would continue us; and if a key was for our whole group,
+	 * COMMAND in that group is not stopped either. */
 	if (kernel_pending() & SIGNALS_BIT(SIGCONT))
 		return;
 	if (!was_sent)
@@ -507,8 +507,8 @@ static bool reap_command(struct supervisor *supervisor, const siginfo_t *child,
 
 /*
  * Reaps the child that waitid(2) has found, or lets it continue if it is
- * traced. Returns whether waitid cannot find it again. __WALL: our children may
- * come from any kind of clone(2).
+ * traced. Returns whether waitid cannot find it again. __WALL: the program that
+ * became dumb-init by exec may have started children by any kind of clone(2).
  */
 static bool reap_found(struct supervisor *supervisor, const siginfo_t *child)
 {

@@ -254,6 +254,20 @@ def test_pid_1_sleeps_while_command_cannot_have_the_terminal(shell):
     wait_until(lambda: waits_for_good(ours), "the init's wait")
 
 
+def test_dumb_init_that_inherited_an_ignored_sigtstp_stops_with_command(shell):
+    """COMMAND has set the default action again."""
+    ours, command = run_in(shell, """(trap '' TSTP; exec $INIT -g python3 -c '
+import signal, sys
+signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+print("running", flush=True)
+sys.stdin.read()')""")
+    shell.send(CTRL_Z)
+    stopped_in(shell, ours, command)
+    bring_back(shell, ours, command)
+    shell.send(CTRL_C)
+    shell.expect_exact("prompt> ")
+
+
 @pytest.mark.parametrize("redirected", ["", "</dev/null"], ids=["stdin", "/dev/tty"])
 def test_dumb_init_keeps_only_standard_files_while_command_has_the_terminal(
         shell, redirected):

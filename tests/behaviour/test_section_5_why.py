@@ -351,8 +351,8 @@ DEADLY = [number for number in range(1, 65) if number not in STOP_OR_NOTHING]
 NAMES = {signal.SIGABRT: "SIGABRT", signal.SIGIO: "SIGIO", 16: "SIGSTKFLT",
          32: "SIG32", 33: "SIG33", 34: "SIGRTMIN", 64: "SIGRTMAX"}
 SIGKILL_UNEXPLAINED = (
-    ": its cgroup recorded no OOM kill; the container's stop timeout may have expired")
-SIGKILL_UNKNOWN = ": out of memory, or the container's stop timeout expired"
+    ": its cgroup recorded no OOM kill; another process probably sent it")
+SIGKILL_UNKNOWN = ": out of memory, or another process sent it"
 OOM_KILL = ": out of memory (its cgroup recorded an OOM kill)"
 # NAME (PID N); other tests check NAME and N.
 NAMED = re.compile(r"^\[dumb-init\] [^\n]*? \(PID \d+\) was killed", re.MULTILINE)

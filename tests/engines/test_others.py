@@ -31,9 +31,8 @@ until set -- /proc/[0-9]* && [ $# = %d ]; do sleep 0.1; done; echo "$@" """
 CLEANS_UP = """sh -c 'trap "sleep 1; echo clean; exit" TERM; echo ready
 while :; do sleep 0.1; done' & sleep 1000"""
 KILLED = "[dumb-init] sh (PID 2) was killed by SIGKILL, not sent by dumb-init: "
-GUESS = "out of memory, or the container's stop timeout expired\n"
-NOT_COUNTED = "its cgroup recorded no OOM kill; " \
-    "the container's stop timeout may have expired\n"
+GUESS = "out of memory, or another process sent it\n"
+NOT_COUNTED = "its cgroup recorded no OOM kill; another process probably sent it\n"
 # systemd-nspawn 262 refuses cgroup v1. In a mount namespace of its own it sees only v2,
 # of which the kernel always has a hierarchy, with or without controllers.
 CGROUP_V2 = 'mount -t cgroup2 none /sys/fs/cgroup && cd /sys/fs/cgroup && '

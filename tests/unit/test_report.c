@@ -374,10 +374,10 @@ static void test_only_an_unexpected_sigkill_has_a_cause(void **state)
 		  "recorded an OOM kill)" },
 		{ CLD_KILLED, SIGKILL, 0,
 		  "SIGKILL, not sent by dumb-init: its cgroup recorded no OOM "
-		  "kill; the container's stop timeout may have expired" },
+		  "kill; another process probably sent it" },
 		{ CLD_KILLED, SIGKILL, OOM_UNKNOWN,
-		  "SIGKILL, not sent by dumb-init: out of memory, or the "
-		  "container's stop timeout expired" },
+		  "SIGKILL, not sent by dumb-init: out of memory, or another "
+		  "process sent it" },
 	};
 
 	(void)state;
