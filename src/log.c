@@ -18,6 +18,8 @@ enum {
 static const char prefix[] = "[dumb-init] ";
 static enum log_level highest = LOG_WARNING;
 static const char *reason_path = "";
+/* The last line on stderr has its end: there was room for all of it. */
+static bool complete = true;
 
 void log_set_level(enum log_level level)
 {
@@ -88,13 +90,18 @@ size_t log_format(char line[LOG_LINE_MAX], const char *format, va_list list)
 	return length;
 }
 
-/* Returns false, with errno set, unless the whole line was written. */
-static bool write_line(int file, const char *line, size_t length)
+/*
+ * Returns false, with errno set, unless the whole line was written. If some of
+ * it was written, sets whole.
+ */
+static bool write_line(int file, const char *line, size_t length, bool *whole)
 {
 	const ssize_t written = write(file, line, length);
 	const int error = written < 0 ? errno : ENOSPC;
 	siginfo_t own;
 
+	if (written > 0)
+		*whole = written == (ssize_t)length;
 	if (written == (ssize_t)length)
 		return true;
 	/*
@@ -130,6 +137,7 @@ static bool write_at_once(const char *line, size_t length)
 {
 	const int flags = kernel_file_flags(STDERR_FILENO);
 	int file = STDERR_FILENO;
+	ssize_t sent;
 	bool done;
 
 	/* Closed, or open for reading only. */
@@ -138,11 +146,14 @@ static bool write_at_once(const char *line, size_t length)
 	/* A write to a seekable file does not block. /dev/null is seekable. */
 	if (!(flags & O_NONBLOCK) && lseek(STDERR_FILENO, 0, SEEK_CUR) < 0)
 		file = reopen_stderr();
-	if (file < 0)
-		return send(STDERR_FILENO, line, length,
-			    MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
-		       (errno != EAGAIN && errno != ENOTSOCK);
-	done = write_line(file, line, length) || errno != EAGAIN;
+	if (file < 0) {
+		sent = send(STDERR_FILENO, line, length,
+			    MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent > 0)
+			complete = sent == (ssize_t)length;
+		return sent >= 0 || (errno != EAGAIN && errno != ENOTSOCK);
+	}
+	done = write_line(file, line, length, &complete) || errno != EAGAIN;
 	if (file != STDERR_FILENO)
 		(void)close(file);
 	return done;
@@ -157,7 +168,7 @@ static bool write_in_time(const char *line, size_t length)
 
 	if (!delivery_start_alarm(&alarm))
 		return false;
-	written = write_line(STDERR_FILENO, line, length);
+	written = write_line(STDERR_FILENO, line, length, &complete);
 	delivery_stop_alarm(alarm);
 	return written;
 }
@@ -175,6 +186,8 @@ static void print(enum log_level level, const char *line, size_t length)
 	const int wait_ms =
 		level == LOG_ERROR && patient ? ERROR_PATIENCE_MS : 0;
 
+	if (!complete)
+		(void)write_at_once("\n", 1);
 	patient = write_at_once(line, length) ||
 		  ((poll(&err, 1, wait_ms) > 0 || patient) &&
 		   write_in_time(line, length));
@@ -187,12 +200,13 @@ static void append_to_file(const char *path, const char *line, size_t length)
 	 * O_NOFOLLOW: COMMAND may have created a symbolic link there.
 	 * O_NONBLOCK: to open a FIFO would wait for a reader.
 	 */
+	bool whole;
 	const int file = open(path,
 			      O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW |
 				      O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
 			      0644);
 
-	if (file < 0 || !write_line(file, line, length))
+	if (file < 0 || !write_line(file, line, length, &whole))
 		log_warning("cannot write to '%s' (--termination-log): %s",
 			    path, errors_text(errno));
 	if (file >= 0)

@@ -192,6 +192,23 @@ def test_lines_arrive_on_stderr_that_is_read(start, helper, user, stderr):
     assert ends_at_sigterm(started)
 
 
+def test_line_after_one_that_was_cut_begins_at_a_new_line(start, helper, tmp_path):
+    """A terminal has room for a part of a line."""
+    stderr = Stderr("terminal", tmp_path)
+    started = start_reporter(start, helper, [], stderr.given)
+    stderr.fill()
+    assert os.read(stderr.other, 4096)
+    signals_are_handled(started, 150)
+    text = stderr.drain()
+    while b"SIGUSR2 from" not in text:
+        started.send(signal.SIGUSR2)
+        started.expect_signals(signal.SIGUSR2)
+        text += stderr.drain()
+    assert all(line.count(b"[dumb-init]") <= 1 for line in text.splitlines())
+    assert ends_at_sigterm(started)
+    stderr.close()
+
+
 def test_lines_arrive_again_on_stderr_that_was_stuck(start, helper, user, stderr):
     started = start_reporter(start, helper, user, stderr.given)
     stderr.fill()
