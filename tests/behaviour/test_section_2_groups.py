@@ -279,6 +279,7 @@ def test_dumb_init_keeps_only_standard_files_while_command_has_the_terminal(
                            f"{redirected}")
     wait_until(lambda: foreground(shell.pid) == command, "the terminal to change hands")
     wait_until(has_standard_files, "its files to be closed")
+    wait_for_states("S", ours, command)
     for _ in range(2):
         shell.send(CTRL_Z)
         stopped_in(shell, ours, command)

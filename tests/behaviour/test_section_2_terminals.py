@@ -154,13 +154,20 @@ def test_key_sends_one_signal(start, helper, mode, place, key, signum):
     started.expect_signals(signal.SIGRTMAX)
 
 
-def test_key_right_after_exec_sends_one_signal(start, helper):
-    """strace delays the check for signals that came before COMMAND existed."""
+def test_key_while_command_is_started_sends_one_signal(start, helper):
+    """To COMMAND's process, too, which still waits. strace delays the check for signals
+    that came before."""
+    def name(pid):
+        return status_field(pid, "Name")
+
     started = start("-c", helper("reporter"), terminal=True, before=[
         "strace", "-DDD", "-o", "/dev/null", "-e", "trace=rt_sigpending",
         "-e", "inject=rt_sigpending:delay_enter=300000:when=1"])
-    started.expect("ready")
+    wait_until(lambda: name(started.pid) != "strace" and
+               name(started.pid) in map(name, children(started.pid)),
+               "COMMAND's process")
     started.type(CTRL_C)
+    started.expect("ready")
     started.expect_signals(signal.SIGINT)
     started.send(signal.SIGRTMAX)
     started.expect_signals(signal.SIGRTMAX)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 
-import pexpect
 import pytest
 
 from conftest import ALL_SIGNALS, children, state, wait_until
@@ -62,48 +61,48 @@ def test_exit_of_command_sends_sigterm_to_its_group_in_session_mode(start):
     started.expect("sigterm")
 
 
-def test_exit_of_command_sends_no_sigterm_in_single_child_mode(start):
-    reading, writing = os.pipe()
-    started = start("-c", "sh", "-c", SURVIVOR.replace("echo ready", "echo $$ ready"),
-                    stdin=reading)
-    survivor = int(started.expect(rb"(\d+) ready")[1])
-    os.close(writing)
-    os.close(reading)
-    assert started.status() == 1
-    # A SIGTERM would have come before the exit of dumb-init.
-    os.kill(survivor, signal.SIGUSR1)
-    wait_until(lambda: state(survivor) in "XZ", "SIGUSR1 to kill the process")
-    started.output.expect(pexpect.EOF)
-    assert b"sigterm" not in started.output.before
+def ends_without_sigterm(started, reporter):
+    """Waits for a signal of the test, before which the reporter got no other."""
+    os.kill(reporter, signal.SIGRTMAX)
+    started.expect_signals(signal.SIGRTMAX)
+    os.kill(reporter, signal.SIGKILL)
 
 
-def test_exit_of_command_sends_no_sigterm_outside_its_group(start):
-    script = "setsid sh -c 'echo $$ ready; exec sleep 60' & read line"
-    reading, writing = os.pipe()
-    started = start("sh", "-c", script, stdin=reading)
-    survivor = int(started.expect(rb"(\d+) ready")[1])
-    os.close(writing)
-    os.close(reading)
-    assert started.status() == 1
-    assert state(survivor) not in "XZ"
-    os.kill(survivor, signal.SIGKILL)
+def start_survivor(start, helper, *options, command='"$0"'):
+    """A reporter that outlives COMMAND. Returns its PID, too."""
+    started = start(*options, "sh", "-c", f"{command} & read line; exit 3",
+                    helper("reporter"), stdin=subprocess.PIPE)
+    return started, int(started.expect(rb"ready (\d+)\n")[1])
 
 
-def test_exit_of_command_sends_no_sigterm_outside_its_group_with_all(start):
-    script = "setsid sh -c 'echo $$ outside; exec sleep 60' & " + SURVIVOR
-    started = start("-a", "sh", "-c", script, stdin=subprocess.PIPE)
-    said = [started.expect(rb"(\d+) outside\n|ready\n")[1] for _ in range(2)]
+def test_exit_of_command_sends_no_sigterm_in_single_child_mode(start, helper):
+    started, survivor = start_survivor(start, helper, "-c")
+    started.popen.stdin.close()
+    assert started.status() == 3
+    ends_without_sigterm(started, survivor)
+
+
+def test_exit_of_command_sends_no_sigterm_outside_its_group(start, helper):
+    started, survivor = start_survivor(start, helper, command='setsid "$0"')
+    started.popen.stdin.close()
+    assert started.status() == 3
+    ends_without_sigterm(started, survivor)
+
+
+def test_exit_of_command_sends_no_sigterm_outside_its_group_with_all(start, helper):
+    started = start("-a", "sh", "-c", 'setsid "$0" & ' + SURVIVOR, helper("reporter"),
+                    stdin=subprocess.PIPE)
+    said = [started.expect(rb"ready(?: (\d+))?\n")[1] for _ in range(2)]
     outside, = map(int, filter(None, said))
     started.popen.stdin.close()
     assert started.status() == 1
     started.expect("sigterm")
-    assert state(outside) not in "XZ"
-    os.kill(outside, signal.SIGKILL)
+    ends_without_sigterm(started, outside)
 
 
 def test_dumb_init_exits_at_once_without_waiting_for_other_processes(start, place):
     """A helper that ignores SIGTERM does not delay the exit."""
-    script = "(trap '' TERM; echo $BASHPID started; exec sleep 60) & read line; exit 3"
+    script = "(trap '' TERM; echo $BASHPID started; exec sleep 1000) & read line; exit 3"
     started = start("bash", "-c", script, place=place, stdin=subprocess.PIPE)
     helper = int(started.expect(rb"(\d+) started")[1])
     started.popen.stdin.close()

@@ -24,8 +24,9 @@ KINDS = {"child": '"$@" &', "job": 'set -m; "$@" &', "daemon": 'setsid "$@" &',
          "orphan": '(setsid "$@" &);'}
 GRACE_AND_WAIT_ALL = pytest.mark.parametrize(
     "options", [["-t", "60"], ["-W"]], ids=["grace", "wait-all"])
-CLEANER = ["sh", "-c", "trap 'sleep 1 && echo cleaned; exit' TERM; echo ready; "
-                       "while :; do sleep 0.05; done"]
+# dumb-init may find its last sleep among the processes that are left, and signal it.
+CLEANER = ["sh", "-c", """trap 'trap "" TERM; sleep 1 && echo cleaned; exit' TERM
+                       echo ready; while :; do sleep 0.05; done"""]
 
 
 EXPIRED = b"[dumb-init] --grace expired: sending SIGKILL to all processes\n"
@@ -153,11 +154,11 @@ def test_dumb_init_exits_at_once_when_no_process_remains(start, mode, place, opt
 
 def test_process_that_ignores_sigterm_is_killed_after_the_grace_period(
         start_with_helper, helper, kind, place):
-    started = start_with_helper(kind, [helper("reporter")], "-t", duration(400),
+    started = start_with_helper(kind, [helper("reporter")], "-t", duration(1000),
                                 place=place, stderr=subprocess.PIPE)
     begun = end_command(started)
     started.expect_signals(signal.SIGTERM)
-    assert_ended_after(0.4, started, begun)
+    assert_ended_after(1, started, begun)
     assert started.status() == 3
     assert started.popen.stderr.read() == EXPIRED
 
@@ -177,8 +178,9 @@ def test_process_that_survives_sigkill_delays_the_exit_by_a_second_at_most(
     if libc.ptrace(PTRACE_SEIZE, left, None, None) < 0:
         pytest.skip(f"NOT TESTED: no ptrace, {os.strerror(ctypes.get_errno())}")
     begun = end_command(started)
-    wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's exit")
-    started.send(signal.SIGTERM)
+    if "-W" in options:
+        wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's exit")
+        started.send(signal.SIGTERM)
     wait_until(lambda: state(left) == "Z", "the process to be a zombie")
     try:
         assert_ended_after(1.2, started, begun)
@@ -320,7 +322,6 @@ def test_kill_after_does_not_begin_with_other_signals(start, helper, place):
     started.expect_signals(signal.SIGHUP)
     wait_until(lambda: waits_for_good(started.pid), "a wait without a deadline")
     started.send(signal.SIGINT)
-    started.expect_signals(signal.SIGINT)
     assert started.status() == 137
 
 
@@ -372,8 +373,8 @@ def test_wait_all_waits_for_a_command_that_goes_to_the_background(start, helper,
     started.expect("ready")
     daemon = wait_until(lambda: only_child(started.pid, "reporter"), "COMMAND's exit")
     # No signal came earlier, neither on its own nor at COMMAND's exit.
-    started.send(signal.SIGHUP)
-    started.expect_signals(signal.SIGHUP)
+    started.send(signal.SIGRTMAX)
+    started.expect_signals(signal.SIGRTMAX)
     os.kill(daemon, signal.SIGKILL)
     assert started.status() == 4
 
@@ -542,14 +543,14 @@ def test_orphan_that_reuses_the_pid_of_command_is_an_orphan(start):
 
 
 def test_delayed_signal_is_forwarded_after_the_delay(start, helper, mode, place):
-    started = start(*mode, "-d", f"TERM:{duration(300)}", helper("reporter"),
+    started = start(*mode, "-d", f"TERM:{duration(1000)}", helper("reporter"),
                     place=place)
     started.expect("ready")
     begun = time.monotonic()
     started.send(signal.SIGTERM, signal.SIGINT)
     # Other signals are not delayed.
     started.expect_signals(signal.SIGINT, signal.SIGTERM)
-    assert time.monotonic() - begun >= 0.3
+    assert time.monotonic() - begun >= 1
 
 
 def test_second_signal_ends_the_delay(start, helper, mode, place):
@@ -578,7 +579,7 @@ def test_exit_of_command_ends_a_delay_at_once(start, place):
 def test_delayed_signal_is_forwarded_to_remaining_processes_under_wait_all(
         start_with_helper, helper, place):
     started = start_with_helper(KINDS["daemon"], [helper("reporter")], "-W", "-d",
-                                f"HUP:{duration(700)}", place=place)
+                                f"HUP:{duration(2000)}", place=place)
     init = started.pid
     os.kill(init, signal.SIGHUP)
     end_command(started)
@@ -616,18 +617,30 @@ CLOSED = ["sh", "-c", 'exec "$@" <&-', "sh"]
 def test_all_sends_a_signal_to_every_descendant_once(
         start, helper, tmp_path, kernel, stdin):
     """COMMAND, its child, a daemon and its child. As PID 1 one kill(-1) does it."""
+    def heard(number):
+        """The number and the si_code of each signal that a reporter got."""
+        text = (tmp_path / number).read_text() if (tmp_path / number).exists() else ""
+        return [line.split()[:2] for line in text.splitlines()]
+
+    def wait_for_all(word):
+        wait_until(lambda: all(word in dict(heard(each)) for each in "1234"), word)
+
     with open(tmp_path / "err", "wb") as err:
-        started = start("-a", "bash", "-c", '"$0" & (setsid bash -c \'"$0" & '
-                        'exec "$0"\' "$0" &); exec "$0"', helper("reporter"),
-                        before=[*kernel, *stdin], stderr=err)
-    for _ in range(4):
-        started.expect("ready")
+        started = start("-a", "bash", "-c", '"$0" >1 & (setsid bash -c \'"$0" >2 & '
+                        'exec "$0" >3\' "$0" &); exec "$0" >4', helper("reporter"),
+                        before=[*kernel, *stdin], stderr=err, cwd=tmp_path)
+    wait_for_all("ready")
     init = started.pid if not kernel else children(started.pid)[0]
-    for signum in (signal.SIGUSR1, signal.SIGTERM, signal.SIGRTMAX):
-        os.kill(init, signum)
+    for signum in ("10", "15", "63"):
+        os.kill(init, int(signum))
+        wait_for_all(signum)
+    for number in "1234":
+        ready, = [int(pid) for word, pid in heard(number) if word == "ready"]
+        os.kill(ready, signal.SIGRTMAX)
+    wait_for_all("64")
+    for number in "1234":
         # Sent to the process, SI_USER, and not to a thread of it.
-        for _ in range(4):
-            started.expect(rf"{signum:d} 0 \d+ -?\d+\r?\n")
+        assert heard(number)[1:] == [["10", "0"], ["15", "0"], ["63", "0"], ["64", "0"]]
     files = {"1", "2"} if stdin else {"0", "1", "2"}
     wait_until(lambda: set(os.listdir(f"/proc/{init}/fd")) == files,
                "its files to be closed")
@@ -746,7 +759,7 @@ def test_proc_of_another_pid_namespace_is_not_searched(
 
 def test_all_reaches_each_of_200_processes(start):
     """More PIDs in a row than a word of dumb-init's set of PIDs has bits."""
-    started = start("-a", "bash", "-c", "trap : TERM; for i in {1..200}; do sleep 60 & "
+    started = start("-a", "bash", "-c", "trap : TERM; for i in {1..200}; do sleep 1000 & "
                     "done; echo ready; wait; wait; echo over; read")
     started.expect("ready")
     started.send(signal.SIGTERM)
@@ -812,8 +825,10 @@ def test_processes_that_restart_each_other_are_stopped_before_they_are_killed(
                                 "-t", "0.1", before=slow("pidfd_send_signal", trace))
     end_command(started)
     assert started.status() == 3
-    # A process may have started another while it was being stopped.
-    assert trace.read_text().count("SIGKILL") < 20
+    # A process may have started another while it was being stopped. Before the next
+    # SIGSTOP, as SIGKILL is sent again until the processes are gone.
+    first = trace.read_text().partition("SIGKILL")[2].partition("SIGSTOP")[0]
+    assert first.count("SIGKILL") < 20
 
 
 def test_command_gets_the_signal_without_proc(start, helper):

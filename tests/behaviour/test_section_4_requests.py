@@ -12,8 +12,8 @@ import time
 
 import pytest
 
-from conftest import (WITHOUT_CAP_KILL, children, end_tree, scaled, state, status_field,
-                      wait_until, waits_for_good)
+from conftest import (AWAIT_INIT, WITHOUT_CAP_KILL, children, end_tree, scaled, state,
+                      status_field, wait_until, waits_for_good)
 
 pytestmark = pytest.mark.slow
 
@@ -92,10 +92,10 @@ def test_malformed_kill_after_is_a_usage_error_that_names_it(run, word):
 # The SIGTERM of --grace
 
 # COMMAND in a group with "member", and "elsewhere" in another session. At the signal $1
-# it starts one more of each, "late" and "away", and exits.
+# it runs $2, starts one more of each, "late" and "away", and exits.
 FAMILY = """
 reporter=$0
-trap '"$reporter" >late & setsid "$reporter" >away &
+trap 'eval "$2"; "$reporter" >late & setsid "$reporter" >away &
       until [ -s late ] && [ -s away ]; do :; done; exit 3' $1
 "$reporter" >member & setsid "$reporter" >elsewhere &
 until [ -s member ] && [ -s elsewhere ]; do :; done
@@ -118,14 +118,15 @@ CASES = {
 }
 
 
-def heard_under_grace(start, helper, tmp_path, words, name, signum, **options):
-    """The signals of each of NAMES, after COMMAND's end."""
+def heard_under_grace(start, helper, tmp_path, words, name, signum, first="",
+                      **options):
+    """The signals of each of NAMES, after COMMAND's end. first: $2 of FAMILY."""
     def numbers(name):
         lines = (tmp_path / name).read_text().splitlines()[1:]
         return [int(line.split()[0]) for line in lines]
 
     started = start("-t", "60", *words, "bash", "-c", FAMILY, helper("reporter"), name,
-                    cwd=tmp_path, **options)
+                    first, cwd=tmp_path, **options)
     started.expect("ready")
     init, command = started.pid, started.command
     os.kill(init, signum)
@@ -148,10 +149,10 @@ def heard_under_grace(start, helper, tmp_path, words, name, signum, **options):
 def test_grace_sends_sigterm_only_to_processes_without_one(
         start, helper, tmp_path, place, case):
     words, name, signum, wanted = CASES[case]
-    heard = heard_under_grace(start, helper, tmp_path, words, name, signum, place=place)
-    if case == "another for all" and place == "ordinary":
-        # dumb-init may find the late ones while it still forwards the signal.
-        heard[2:] = [[each for each in late if each != signum] for late in heard[2:]]
+    # Otherwise it may find the late ones while it still forwards the signal.
+    first = AWAIT_INIT if "-a" in words and place == "ordinary" else ""
+    heard = heard_under_grace(start, helper, tmp_path, words, name, signum, first,
+                              place=place)
     assert heard == wanted, f"expected {wanted}, got {heard}"
 
 
@@ -180,11 +181,14 @@ def test_grace_sends_no_second_sigterm_where_the_newest_pid_is_hidden(
                              before=WITHOUT_NEWEST)[:2] == [ONCE] * 2
 
 
-# COMMAND lives until its input ends; a member of its group runs $1 at SIGTERM. The
-# sleeps are two ticks of /proc/PID/stat.
+# COMMAND lives until its input ends. At SIGTERM a member of its group runs $2, which waits
+# until dumb-init has looked for its children, and then $1. The sleeps are two ticks of
+# /proc/PID/stat.
 CLEANS_UP = r"""
 trap : TERM
-sh -c 'trap "sleep 0.02; $1" TERM; sleep 0.02; echo made; while :; do :; done' "$0" "$1" &
+export INIT=$PPID
+sh -c 'trap "eval \"\$2\"; sleep 0.02; $1" TERM
+       sleep 0.02; echo made; while :; do :; done' "$0" "$1" "$2" &
 while read line; [ $? -gt 128 ]; do :; done
 exit 3
 """
@@ -198,7 +202,8 @@ CLEAN_UPS = {"child": '"$0"', "grandchild": '(:; "$0"; :)',
 def test_grace_does_not_interrupt_the_clean_up_of_a_process_that_got_sigterm(
         start, helper, place, words, clean_up, before):
     started = start("-t", "60", *words, "bash", "-c", CLEANS_UP, helper("reporter"),
-                    CLEAN_UPS[clean_up], place=place, before=before,
+                    CLEAN_UPS[clean_up], AWAIT_INIT.replace("$PPID", "$INIT"),
+                    place=place, before=before,
                     stdin=subprocess.PIPE)
     started.expect("made")
     started.send(signal.SIGTERM)

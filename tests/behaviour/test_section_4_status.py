@@ -93,7 +93,11 @@ def test_exit_of_the_first_thread_is_not_an_exit_of_command(start, helper, mode,
     started = start(*mode, "-v", helper("thread_end"), "pause", place=place,
                     stderr=subprocess.PIPE)
     started.expect("ready")
-    started.send(signal.SIGCHLD, signal.SIGURG, signal.SIGTERM)
+    started.send(signal.SIGCHLD, signal.SIGURG)
+    # SIGTERM has a lower number than both, and would be taken first.
+    wait_until(lambda: int(status_field(started.pid, "ShdPnd"), 16) == 0 and
+               waits_for_good(started.pid), "the init to take the signals")
+    started.send(signal.SIGTERM)
     assert started.status() == 143
     said = stderr_of(started)
     assert len(re.findall(r"\(PID \d+\) was killed by SIGTERM", said)) == 1
@@ -181,23 +185,23 @@ def test_forwarded_sigterm_kills_a_traced_command(start, helper, mode, place):
     assert stderr_of(started) == ""
 
 
-LATE_PTRACE = ["strace", "-qq", "-D", "-o", "/dev/null", "-e", "trace=ptrace", "-e",
-               "inject=ptrace:delay_enter=150000:when=1"]
-
-
 @pytest.mark.parametrize("how", ["signals", "thread-stays"])
 def test_traced_command_that_is_killed_while_it_is_detached_is_reaped(
-        start, helper, how):
+        start, helper, tmp_path, how):
     """After a stop has been seen, and before PTRACE_DETACH, which then fails."""
-    started = start(helper("traced"), how, before=LATE_PTRACE, stdin=subprocess.PIPE,
-                    stderr=subprocess.PIPE)
+    trace = tmp_path / "trace"
+    started = start(helper("traced"), how, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+                    before=["strace", "-qq", "-D", "-o", str(trace), "-e",
+                            "trace=ptrace", "-e",
+                            "inject=ptrace:delay_enter=150000:when=1"])
     command = int(started.expect(rb"ready (\d+)\n")[1])
     thread = max(map(int, os.listdir(f"/proc/{command}/task")))
     os.kill(thread, signal.SIGUSR2)
     in_ptrace = {"x86_64": "101 ", "aarch64": "117 "}.get(os.uname().machine)
     if in_ptrace:
         ours = pathlib.Path(f"/proc/{started.pid}/syscall")
-        wait_until(lambda: ours.read_text().startswith(in_ptrace), "the ptrace call")
+        wait_until(lambda: ours.read_text().startswith(in_ptrace) or
+                   "ptrace(" in trace.read_text(), "the ptrace call")
     else:
         wait_until(lambda: state(thread) == "t", "the stop")
     os.kill(command, signal.SIGKILL)

@@ -479,6 +479,7 @@ def test_closed_stderr_stays_closed_and_does_not_stop_dumb_init(
         "sh", "-c", 'exec "$@" 2>&-', "sh", *user])
     started.expect("ready")
     signals_are_handled(started, 5)
+    wait_until(lambda: waits_for_good(started.pid), "the end of the start")
     assert sorted(os.listdir(f"/proc/{started.pid}/fd")) == ["0", "1"]
     assert ends_at_sigterm(started)
 
@@ -740,6 +741,7 @@ def test_closed_stdin_stays_closed_when_a_job_has_the_terminal_and_stops(shell):
     ours = int(shell.match[1])
     shell.sendline("this")
     shell.expect_exact("got this\r\n")
+    wait_until(lambda: waits_for_good(ours), "the end of the start")
     assert files_of(ours) == ["1", "2"]
     for _ in range(2):
         shell.send("\x1a")
