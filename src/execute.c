@@ -57,11 +57,12 @@ static int run(const char *path, char **command, int error)
 	return ENOEXEC;
 }
 
+/* Does not return errno, which the parent may be changing (spawn.h). */
 static int exists(const char *path, char **command, int error)
 {
 	(void)command;
 	(void)error;
-	return access(path, F_OK) < 0 ? errno : 0;
+	return access(path, F_OK) < 0 ? ENOENT : 0;
 }
 
 /* Prints a hint why the file at path did not run. ENOENT: there is none. */
