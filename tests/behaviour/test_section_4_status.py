@@ -159,6 +159,13 @@ def test_trace_stop_during_the_check_for_a_job_stop_does_not_hang(start, helper)
     assert started.status() == 5
 
 
+def test_verbose_says_that_command_is_traced(run, helper, mode):
+    result = run("-v", *mode, helper("traced"), "raise", str(int(signal.SIGWINCH)))
+    assert re.search(r"PID \d+ called PTRACE_TRACEME; it continues with SIGWINCH\n",
+                     result.stderr)
+    assert result.returncode == 5
+
+
 def test_traced_command_continues_if_its_first_signal_is_ignored(
         start, helper, mode, place):
     started = start_traced(start, helper, *mode, place=place)

@@ -397,16 +397,26 @@ static void test_sigchld_names_a_child_to_reap_but_not_command(void **state)
 	info.si_pid = dead_child();
 	reap_named(&supervisor, &info);
 	assert_true(is_reaped(info.si_pid));
+	/* A SIGCHLD is no proof: this child has not exited. */
+	info.si_pid = stopped_child(false).si_pid;
+	reap_named(&supervisor, &info);
+	end_child(info.si_pid);
 }
 
 static void test_wait4_alone_reaps_all_children_and_command(void **state)
 {
 	struct supervisor supervisor = idle(&none);
 	const siginfo_t traced = stopped_child(true);
-	const pid_t orphan = dead_child();
+	const pid_t command = dead_child();
+	const pid_t orphan = fork();
+	siginfo_t exited;
 
 	(void)state;
-	supervisor.command = dead_child();
+	if (orphan == 0)
+		_exit(7);
+	assert_int_equal(
+		waitid(P_PID, (id_t)orphan, &exited, WEXITED | WNOWAIT), 0);
+	supervisor.command = command;
 	supervisor.sent = SIGNALS_BIT(SIGKILL);
 	supervisor.start_tries = 1;
 	assert_true(reap_by_wait4(&supervisor));
