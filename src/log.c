@@ -177,8 +177,8 @@ static bool write_in_time(const char *line, size_t length)
  * write(2) sleeps while a pipe is full or a terminal is held by ^S: a reader
  * that has stopped reading would stop PID 1. So a line without room is dropped,
  * but not at once: a terminal also refuses a line while another process writes
- * to it. After a line that got no room the next ones do not wait. After one that
- * was cut, the next begins at a new line.
+ * to it. After a line that got no room the next ones do not wait. After one
+ * that was cut, the next begins at a new line.
  */
 static void print(enum log_level level, const char *line, size_t length)
 {

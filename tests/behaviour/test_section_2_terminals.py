@@ -155,17 +155,14 @@ def test_key_sends_one_signal(start, helper, mode, place, key, signum):
 
 
 def test_key_while_command_is_started_sends_one_signal(start, helper):
-    """To COMMAND's process, too, which still waits. strace delays the check for signals
-    that came before."""
-    def name(pid):
-        return status_field(pid, "Name")
-
+    """To COMMAND's process, too, which still waits: strace delays the check for signals
+    that came before. SIGINT is blocked for COMMAND from the beginning."""
     started = start("-c", helper("reporter"), terminal=True, before=[
         "strace", "-DDD", "-o", "/dev/null", "-e", "trace=rt_sigpending",
-        "-e", "inject=rt_sigpending:delay_enter=300000:when=1"])
-    wait_until(lambda: name(started.pid) != "strace" and
-               name(started.pid) in map(name, children(started.pid)),
-               "COMMAND's process")
+        "-e", "inject=rt_sigpending:delay_enter=300000:when=1"],
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT]))
+    wait_until(lambda: status_field(started.pid, "Name") != "strace" and
+               children(started.pid), "COMMAND's process")
     started.type(CTRL_C)
     started.expect("ready")
     started.expect_signals(signal.SIGINT)

@@ -30,6 +30,7 @@ LEFT_OUT = {
         test_hangup_before_the_start_of_command_reaches_it
         test_key_before_the_start_of_command_reaches_it
         test_key_while_command_is_started_reaches_it
+        test_key_while_command_is_started_sends_one_signal
         test_signal_of_the_first_millisecond_is_never_lost
         test_verbose_prints_start_signals_and_exits
         """,
