@@ -137,7 +137,6 @@ static bool write_at_once(const char *line, size_t length)
 {
 	const int flags = kernel_file_flags(STDERR_FILENO);
 	int file = STDERR_FILENO;
-	ssize_t sent;
 	bool done;
 
 	/* Closed, or open for reading only. */
@@ -147,8 +146,9 @@ static bool write_at_once(const char *line, size_t length)
 	if (!(flags & O_NONBLOCK) && lseek(STDERR_FILENO, 0, SEEK_CUR) < 0)
 		file = reopen_stderr();
 	if (file < 0) {
-		sent = send(STDERR_FILENO, line, length,
-			    MSG_DONTWAIT | MSG_NOSIGNAL);
+		const ssize_t sent = send(STDERR_FILENO, line, length,
+					  MSG_DONTWAIT | MSG_NOSIGNAL);
+
 		if (sent > 0)
 			complete = sent == (ssize_t)length;
 		return sent >= 0 || (errno != EAGAIN && errno != ENOTSOCK);
