@@ -205,6 +205,7 @@ def test_line_after_one_that_was_cut_begins_at_a_new_line(start, helper, tmp_pat
         started.expect_signals(signal.SIGUSR2)
         text += stderr.drain()
     assert all(line.count(b"[dumb-init]") <= 1 for line in text.splitlines())
+    assert b"\0" not in text
     assert ends_at_sigterm(started)
     stderr.close()
 
