@@ -11,7 +11,7 @@ enum {
 	COMM_MAX = sizeof("123456789012345"), /* proc_pid_comm(5) */
 	SENDER_MAX = sizeof("a process outside this PID namespace "
 			    "(UID 4294967295)"),
-	TARGET_MAX = LOG_LINE_MAX,
+	TARGET_MAX = 256, /* a longer program name is cut */
 };
 
 static const char *const modes[] = {
