@@ -201,11 +201,11 @@ static void append_to_file(const char *path, const char *line, size_t length)
 	 * O_NOFOLLOW: COMMAND may have created a symbolic link there.
 	 * O_NONBLOCK: to open a FIFO would wait for a reader.
 	 */
-	bool whole;
 	const int file = open(path,
 			      O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW |
 				      O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
 			      0644);
+	bool whole;
 
 	if (file < 0 || !write_line(file, line, length, &whole))
 		log_warning("cannot write to '%s' (--termination-log): %s",

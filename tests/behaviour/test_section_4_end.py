@@ -63,9 +63,11 @@ def test_exit_of_command_sends_sigterm_to_its_group_in_session_mode(start):
 
 def ends_without_sigterm(started, reporter):
     """Waits for a signal of the test, before which the reporter got no other."""
-    os.kill(reporter, signal.SIGRTMAX)
-    started.expect_signals(signal.SIGRTMAX)
-    os.kill(reporter, signal.SIGKILL)
+    try:
+        os.kill(reporter, signal.SIGRTMAX)
+        started.expect_signals(signal.SIGRTMAX)
+    finally:
+        os.kill(reporter, signal.SIGKILL)
 
 
 def start_survivor(start, helper, *options, command='"$0"'):

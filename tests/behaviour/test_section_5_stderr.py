@@ -334,6 +334,18 @@ def test_error_on_a_stuck_stderr_delays_the_exit_by_a_second_at_most(run, user, 
     stderr.close()
 
 
+def test_hint_does_not_wait_for_room_after_an_error_that_got_none(run, tmp_path):
+    stderr, trace = Stderr("pipe", tmp_path), tmp_path / "trace"
+    stderr.fill()
+    result = run("no such", stderr=stderr.given, capture_output=False, before=[
+        "strace", "-f", "-qq", "-o", str(trace), "-e", "trace=?poll,?ppoll"])
+    assert result.returncode == 127
+    waits = re.findall(r"poll\(\[\{fd=2.*, (1000\)|\{tv_sec=1|0\)|\{tv_sec=0)",
+                       trace.read_text())
+    assert [each in ("1000)", "{tv_sec=1") for each in waits] == [True, False]
+    stderr.close()
+
+
 def test_lines_arrive_on_the_controlling_terminal(start, helper, mode):
     """/dev/tty, which cannot be opened again where it has been given up."""
     started = start("-v", *mode, helper("reporter"), terminal=True,

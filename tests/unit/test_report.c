@@ -492,8 +492,7 @@ int main(void)
 		cmocka_unit_test(
 			test_sender_outside_the_pid_namespace_is_named_so),
 		cmocka_unit_test(test_outcome_of_a_signal_is_named),
-		cmocka_unit_test(
-			test_long_program_name_is_cut),
+		cmocka_unit_test(test_long_program_name_is_cut),
 		cmocka_unit_test(test_start_names_the_mode),
 		cmocka_unit_test(test_outcome_is_printed_at_its_level),
 		cmocka_unit_test(test_refusal_names_the_target),

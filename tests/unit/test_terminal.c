@@ -9,8 +9,7 @@
 #include "delivery.h"
 #include "session.h"
 
-/* Pipes to another process, which sends us SIGHUP for each byte, and answers.
- */
+/* Pipes to another process, which sends SIGHUP for each byte, and answers. */
 static int asked[2] = { -1, -1 }, answered[2];
 static bool hangup_before, hangup_between;
 
@@ -107,9 +106,8 @@ static int release_what_is_no_terminal(void)
 	return !begin() || !lose_stdin() || terminal_release();
 }
 
-static int release_terminal_of_another_session(void)
+static int release_terminal_of_no_session(void)
 {
-	/* A terminal that no session has. */
 	const int master = posix_openpt(O_RDWR | O_NOCTTY);
 
 	if (grantpt(master) != 0 || unlockpt(master) != 0 ||
@@ -136,7 +134,7 @@ test_only_the_leader_of_its_session_releases_a_terminal(void **state)
 {
 	(void)state;
 	assert_int_equal(in_session(release_what_is_no_terminal), 0);
-	assert_int_equal(in_session(release_terminal_of_another_session), 0);
+	assert_int_equal(in_session(release_terminal_of_no_session), 0);
 	assert_int_equal(in_session(release_as_another_process), 0);
 }
 
